@@ -1,0 +1,265 @@
+"""Reads whole runs of a file store and makes the frames of a `RunBatch` of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+
+from tui_runs.adapter import Problem, RunBatch
+from tui_runs.schema import METRICS, PARAMS, RUNS, STATUS, conform, empty
+from tui_runs_mlflow.metric_lines import parse_points, summarise, time_of
+from tui_runs_mlflow.metric_series import bad_lines_problem
+from tui_runs_mlflow.run_files import (
+    META_REMEDY,
+    MetaError,
+    RunMeta,
+    clean,
+    parts_of,
+    read_file,
+    read_run_meta,
+    read_texts,
+    unreadable,
+    walk_files,
+)
+from tui_runs_mlflow.store_layout import ExperimentDir
+
+WHOLE_FILE: Final = 4 << 20
+"""Bytes up to which a metric file is read whole at once; of a longer one the end comes first."""
+_TAIL: Final = 1 << 16
+
+_STATUSES: Final = {1: "running", 2: "scheduled", 3: "finished", 4: "failed", 5: "killed"}
+
+
+@dataclass(slots=True)
+class MetricFile:
+    """The bytes of one metric file, up to its last whole line.
+
+    Args:
+        key: the metric's name.
+        path: the file.
+        data: whole lines; where `whole` is false, only the last ones.
+        end: offset in the file after those lines.
+        whole: the bytes start at the file's beginning.
+    """
+
+    key: str
+    path: str
+    data: bytes
+    end: int
+    whole: bool
+
+
+@dataclass(slots=True)
+class RunRead:
+    """One run as its files say. `meta` is None where meta.yaml cannot be used; `problems` then says why."""
+
+    directory: str
+    experiment: ExperimentDir
+    meta: RunMeta | None = None
+    params: list[tuple[str, str]] = field(default_factory=list)
+    tags: list[tuple[str, str]] = field(default_factory=list)
+    metrics: list[MetricFile] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    stamp: tuple[int, int] = (0, 0)
+    """Time of change and size of meta.yaml just before it was read."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of metric lines held."""
+        return sum(len(file.data) for file in self.metrics)
+
+    @property
+    def fingerprint(self) -> int:
+        """Differs when anything that is shown of the run differs, but for its metrics."""
+        uris = tuple(problem.uri for problem in self.problems)
+        return hash((self.meta, tuple(sorted(self.params)), tuple(sorted(self.tags)), uris))
+
+    @property
+    def metrics_size(self) -> int:
+        """Bytes of metric lines in all files, the unread ones of long files too."""
+        return sum(file.end for file in self.metrics)
+
+    @property
+    def deleted(self) -> bool:
+        """The run or its experiment is in the trash."""
+        return self.experiment.deleted or (self.meta is not None and self.meta.deleted)
+
+
+def read_run(
+    directory: str, experiment: ExperimentDir, *, with_deleted: bool, with_metrics: bool = True
+) -> RunRead | None:
+    """Read one run's files; None where the directory is gone. Never raises for what it finds in there.
+
+    A deleted run that is not wanted is returned with its `meta` alone.
+    """
+    run = RunRead(directory, experiment)
+    path = os.path.join(directory, "meta.yaml")
+    run.stamp = meta_stamp(directory)
+    try:
+        run.meta = read_run_meta(directory)
+    except MetaError as error:
+        run.problems.append(Problem(path, f"The run's meta.yaml {error}.", META_REMEDY))
+    except FileNotFoundError:
+        if not os.path.isdir(directory):
+            return None
+        run.problems.append(Problem(path, "It is missing, so the run is not shown.", META_REMEDY))
+    except OSError as error:
+        run.problems.append(unreadable(path, error))
+    if run.meta is None or (run.deleted and not with_deleted):
+        return run
+    if run.meta.status not in _STATUSES:
+        run.problems.append(
+            Problem(path, f"Its status is {run.meta.status}, which MLflow does not define.", "It shows as unknown.")
+        )
+    try:
+        parts = parts_of(directory, run.problems)
+    except OSError as error:
+        run.problems.append(unreadable(directory, error))
+        return run
+    if "params" in parts:
+        run.params = read_texts(parts["params"], run.problems)
+    if "tags" in parts:
+        run.tags = read_texts(parts["tags"], run.problems)
+    if "metrics" in parts and with_metrics:
+        run.metrics = _read_metrics(parts["metrics"], run)
+    return run
+
+
+def meta_stamp(directory: str) -> tuple[int, int]:
+    """Time of change (ns) and size of a run's meta.yaml; zeros where there is none."""
+    try:
+        status = os.stat(os.path.join(directory, "meta.yaml"))
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
+def _read_metrics(directory: str, run: RunRead) -> list[MetricFile]:
+    files: list[MetricFile] = []
+    for key, path in walk_files(directory, run.problems):
+        try:
+            file = read_metric_file(key, path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            run.problems.append(unreadable(path, error))
+            continue
+        if file.end == 0 and run.meta is not None and run.meta.status != 1:
+            what = "The metric file is empty." if not file.data else "The metric file holds no whole line."
+            run.problems.append(Problem(path, what, "Nothing was logged there, or the writer was killed."))
+        files.append(file)
+    return files
+
+
+def read_metric_file(key: str, path: str) -> MetricFile:
+    """Read a metric file, or the end of a long one, up to its last newline: a half-written line waits for its end.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    data = read_file(path, WHOLE_FILE)
+    if len(data) < WHOLE_FILE:
+        end = data.rfind(b"\n") + 1
+        return MetricFile(clean(key), path, data if end == len(data) else data[:end], end, whole=True)
+    with open(path, "rb", buffering=0) as file:
+        start = file.seek(-_TAIL, os.SEEK_END)
+        tail = file.read(_TAIL)
+    first, last = tail.find(b"\n") + 1, tail.rfind(b"\n") + 1
+    return MetricFile(clean(key), path, tail[first:last], start + last, whole=False)
+
+
+def make_batch(runs: Sequence[RunRead], total: int | None = None, metrics: pl.DataFrame | None = None) -> RunBatch:
+    """The frames of some runs; those without usable meta.yaml only give their problems.
+
+    Args:
+        runs: as read.
+        total: how many runs the store has in all.
+        metrics: their metrics (schema METRICS) where these have been read another way.
+    """
+    problems = [problem for run in runs for problem in run.problems]
+    usable = [(run, run.meta) for run in runs if run.meta is not None]
+    if metrics is None:
+        metrics = metrics_of(runs, problems)
+    return RunBatch(
+        runs=_runs_frame(usable, metrics),
+        params=_texts_frame([(meta.run_id, run.params) for run, meta in usable]),
+        tags=_texts_frame([(meta.run_id, run.tags) for run, meta in usable]),
+        metrics=metrics,
+        problems=problems,
+        total=total,
+    )
+
+
+def metrics_of(runs: Sequence[RunRead], problems: list[Problem]) -> pl.DataFrame:
+    """The metrics (schema METRICS) in the files of these runs; lines that are no points go to `problems`."""
+    files = [(run.meta.run_id, file) for run in runs if run.meta is not None for file in run.metrics]
+    points, bad = parse_points([file.data for _, file in files])
+    for lines in bad:
+        problems.append(bad_lines_problem(files[lines.series][1].path, lines))
+    if points.is_empty():
+        return empty(METRICS)
+    columns = {
+        "run_id": pl.Series([run_id for run_id, _ in files], dtype=pl.String),
+        "key": pl.Series([file.key for _, file in files], dtype=pl.String),
+        "exact": pl.Series([file.whole for _, file in files], dtype=pl.Boolean),
+    }
+    summary = summarise(points)
+    index = summary["series"]
+    frame = summary.with_columns(
+        *(values.gather(index).alias(name) for name, values in columns.items()),
+        time_of(pl.col("last_ms")).alias("last_time"),
+    )
+    return conform(frame, METRICS)
+
+
+def _texts_frame(texts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> pl.DataFrame:
+    rows = [(run_id, key, value) for run_id, pairs in texts for key, value in pairs]
+    run_ids, keys, values = zip(*rows, strict=True) if rows else ((), (), ())
+    return pl.DataFrame({"run_id": run_ids, "key": keys, "value": values}, schema=dict(PARAMS))
+
+
+def _runs_frame(runs: Sequence[tuple[RunRead, RunMeta]], metrics: pl.DataFrame) -> pl.DataFrame:
+    rows = []
+    for run, meta in runs:
+        tag = dict(run.tags).get
+        rows.append(
+            (
+                meta.run_id,
+                meta.name or tag("mlflow.runName"),
+                clean(run.experiment.name),
+                "deleted" if run.deleted else _STATUSES.get(meta.status or 0, "unknown"),
+                meta.start_time,
+                meta.end_time,
+                meta.user or tag("mlflow.user"),
+                tag("mlflow.parentRunId"),
+                tag("mlflow.source.git.commit"),
+                tag("mlflow.source.name") or meta.source_name,
+                tag("mlflow.note.content"),
+                clean(run.directory),
+            )
+        )
+    frame = pl.DataFrame(
+        rows,
+        schema={
+            "run_id": pl.String,
+            "name": pl.String,
+            "experiment": pl.String,
+            "status": STATUS,
+            "start_ms": pl.Int64,
+            "end_ms": pl.Int64,
+            "user": pl.String,
+            "parent_id": pl.String,
+            "git_commit": pl.String,
+            "command": pl.String,
+            "notes": pl.String,
+            "uri": pl.String,
+        },
+        orient="row",
+    ).with_columns(time_of(pl.col("start_ms")).alias("started"), time_of(pl.col("end_ms")).alias("ended"))
+    newest = metrics.group_by("run_id").agg(pl.col("last_time").max().alias("newest_point"))
+    frame = frame.join(newest, on="run_id", how="left", maintain_order="left")
+    return conform(frame.with_columns(pl.max_horizontal("newest_point", "started", "ended").alias("updated")), RUNS)

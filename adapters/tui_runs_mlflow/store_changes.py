@@ -1,0 +1,360 @@
+"""Follows an MLflow file store.
+
+Runs that are running or on the screen are watched closely: their directories by events, their metric files read from
+where the last read ended. Of all others only the meta.yaml is looked at now and then, which mlflow rewrites when a
+run is resumed or deleted. Watching 5,000 runs closely would take 40,000 watches, more than many machines allow.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import polars as pl
+
+from tui_runs.adapter import Change, Focus, Problem
+from tui_runs.errors import SourceLostError
+from tui_runs.follow import FileWatch
+from tui_runs_mlflow.metric_series import MetricSeries, advance, series_batch
+from tui_runs_mlflow.run_batches import RunRead, make_batch, meta_stamp, metrics_of, read_run
+from tui_runs_mlflow.run_files import clean, walk_files
+from tui_runs_mlflow.store_layout import TRASH, ExperimentDir, find_experiments, looks_like_run, may_be_run
+
+_CLOSE_LIMIT: Final = 200
+"""Running runs watched closely: the most recently active ones. A store of crashed runs may have thousands."""
+_WAIT: Final = 0.5
+"""Seconds after which a changed focus is seen at the latest."""
+_RETRY: Final = 0.2
+_TRIES: Final = 5
+"""mlflow rewrites meta.yaml in place: an unreadable one is tried again before it is called a problem."""
+_SWEEP_SHARE: Final = 1 / 400
+"""Share of one core that looking at every meta.yaml may take."""
+_SWEEP_SECONDS: Final = 2.0
+
+
+@dataclass(slots=True)
+class KnownRun:
+    """What was last said of a run's directory.
+
+    Args:
+        run_id: None where the directory shows no run (deleted, broken, a twin).
+        running: its status was running.
+        fingerprint: see `RunRead.fingerprint`.
+        metrics_size: bytes of its metric files that were read.
+        stamp: see `meta_stamp`.
+        problem_uris: of the problems that were reported for it.
+    """
+
+    run_id: str | None
+    running: bool
+    fingerprint: int
+    metrics_size: int
+    stamp: tuple[int, int]
+    problem_uris: frozenset[str]
+
+    def shows_as(self, other: KnownRun) -> bool:
+        """Whether nothing that is shown of the two differs."""
+        mine = (self.run_id, self.fingerprint, self.metrics_size)
+        return mine == (other.run_id, other.fingerprint, other.metrics_size)
+
+
+def known_run(run: RunRead) -> KnownRun:
+    """What is to be remembered of a run just read."""
+    return KnownRun(
+        run_id=run.meta.run_id if run.meta else None,
+        running=run.meta is not None and run.meta.status == 1 and not run.deleted,
+        fingerprint=run.fingerprint,
+        metrics_size=run.metrics_size,
+        stamp=run.stamp,
+        problem_uris=frozenset(problem.uri for problem in run.problems),
+    )
+
+
+class StoreFollower:
+    """Yields what changes in one store; owned by the thread that iterates it, but for `close`.
+
+    Args:
+        root: the store's directory.
+        only: directory name of the one experiment wanted; None for all.
+        with_deleted: deleted runs are shown.
+        directories: where each run lies, by run id; shared with the store and kept up to date.
+        known: what the scan has seen, by directory; kept up to date.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        only: str | None,
+        with_deleted: bool,
+        directories: dict[str, str],
+        known: dict[str, KnownRun],
+    ) -> None:
+        self._root, self._only, self._with_deleted = root, only, with_deleted
+        self._directories, self._known = directories, known
+        self._experiments: dict[str, ExperimentDir] = {}
+        self._series: dict[str, dict[str, MetricSeries]] = {}
+        self._folders: dict[str, list[str]] = {}
+        self._tries: dict[str, int] = {}
+        self._closed = threading.Event()
+        self._watch: FileWatch | None = None
+        self._next_sweep = 0.0
+
+    def close(self) -> None:
+        """End `changes`, from any thread."""
+        self._closed.set()
+        if self._watch is not None:
+            self._watch.close()
+
+    def changes(self, focus: Focus) -> Iterator[Change]:
+        """Block, and yield every change until closed.
+
+        Raises:
+            SourceLostError: the root is gone; calling again goes on from here.
+        """
+        watch = self._watch = FileWatch(focus.poll_seconds)
+        try:
+            self._list_experiments()
+            dirty = self._appeared_or_gone()
+            while not self._closed.is_set():
+                close = self._close_runs(focus)
+                for directory in self._folders.keys() - close:
+                    del self._folders[directory]
+                    self._series.pop(directory, None)
+                arrived = close - self._folders.keys()
+                # Watched first and read after, so that nothing falls between the two.
+                self._folders.update((directory, _folders(directory)) for directory in arrived)
+                watch.watch(self._watched())
+                yield from self._refresh(dirty | arrived, close)
+                paths = watch.wait(_RETRY if self._tries else _WAIT)
+                if self._closed.is_set():
+                    return
+                if not os.path.isdir(self._root):
+                    raise store_lost(self._root)
+                dirty, appended = self._sort_out(paths)
+                dirty |= self._tries.keys() | self._sweep()
+                yield from self._advance(appended)
+        finally:
+            watch.close()
+
+    def _sort_out(self, paths: Iterable[str]) -> tuple[set[str], list[MetricSeries]]:
+        """Which runs are to be read again, and which metric files read on, for these changed paths."""
+        dirty: set[str] = set()
+        appended: list[MetricSeries] = []
+        relist = False
+        for path in paths:
+            run = self._run_of(path)
+            if run is None:
+                relist = True
+                if path in self._known:
+                    dirty.add(path)
+            elif (series := self._series.get(run, {}).get(path)) is not None:
+                appended.append(series)
+            else:
+                dirty.add(run)
+        if relist:
+            self._list_experiments()
+            dirty |= self._appeared_or_gone()
+        return dirty, appended
+
+    def _advance(self, series: list[MetricSeries]) -> Iterator[Change]:
+        """Read on in these files. A value is sent when it is the newest, not on the way there."""
+        problems: list[Problem] = []
+        grown: list[MetricSeries] = []
+        more = bool(series)
+        while more and not self._closed.is_set():
+            read, more = advance(series, problems)
+            grown += read
+        if grown or problems:
+            yield Change(series_batch(list({one.path: one for one in grown}.values()), problems))
+
+    def _list_experiments(self) -> None:
+        ignored: list[Problem] = []  # the scan has reported them
+        try:
+            found = find_experiments(self._root, ignored, self._only)
+        except OSError:
+            return  # the caller sees that the root is gone
+        self._experiments = {one.directory: one for one in found if self._with_deleted or not one.deleted}
+
+    def _appeared_or_gone(self) -> set[str]:
+        """Run directories that are new in the experiments, or no longer there."""
+        present: set[str] = set()
+        for experiment in self._experiments:
+            try:
+                with os.scandir(experiment) as entries:
+                    present.update(entry.path for entry in entries if may_be_run(entry))
+            except OSError:
+                continue
+        # One that is still being made has no meta.yaml yet: it is tried again until it has, or is no longer young.
+        new = {path for path in present - self._known.keys() if looks_like_run(path) or _is_young(path)}
+        return new | (self._known.keys() - present)
+
+    def _close_runs(self, focus: Focus) -> set[str]:
+        close = {path for run_id in focus.run_ids if (path := self._directories.get(run_id))}
+        running = [path for path, known in self._known.items() if known.running and known.run_id]
+        if len(running) > _CLOSE_LIMIT:
+            running.sort(key=_activity, reverse=True)
+        return close | set(running[:_CLOSE_LIMIT])
+
+    def _watched(self) -> list[str]:
+        folders = [folder for listed in self._folders.values() for folder in listed]
+        trash = os.path.join(self._root, TRASH)
+        return [self._root, *([trash] if os.path.isdir(trash) else []), *self._experiments, *folders]
+
+    def _run_of(self, path: str) -> str | None:
+        """The closely watched run that a path lies in."""
+        while len(path) > len(self._root):
+            if path in self._folders:
+                return path
+            path = os.path.dirname(path)
+        return None
+
+    def _sweep(self) -> set[str]:
+        """Runs not watched closely whose meta.yaml changed, as often as the share of a core allows."""
+        begin = time.monotonic()
+        if begin < self._next_sweep:
+            return set()
+        changed = {
+            directory
+            for directory, known in list(self._known.items())
+            if directory not in self._folders
+            and (meta_stamp(directory) != known.stamp or (known.running and _size(directory) != known.metrics_size))
+        }
+        took = time.monotonic() - begin
+        self._next_sweep = begin + max(_SWEEP_SECONDS, took / _SWEEP_SHARE)
+        return changed
+
+    def _refresh(self, dirty: set[str], close: set[str]) -> Iterator[Change]:
+        """Read these run directories again, and yield one change with all that differs."""
+        runs: list[RunRead] = []
+        series: list[MetricSeries] = []
+        problems: list[Problem] = []
+        removed: list[str] = []
+        mended: set[str] = set()
+        for directory in sorted(dirty):
+            before = self._known.get(directory)
+            run = self._read(directory, with_metrics=directory not in close)
+            if run is not None and run.meta is None and self._again(directory):
+                continue
+            self._tries.pop(directory, None)
+            if run is None or (run.deleted and not self._with_deleted) or not looks_like_run(directory):
+                removed += self._forget(directory, run)
+                mended |= before.problem_uris if before else frozenset()
+                continue
+            own: list[MetricSeries] = []
+            if run.meta is not None and directory in close:
+                own = self._own_series(run, run.meta.run_id)
+                _advance_to_end(own, problems)
+            now = known_run(run)
+            if run.meta is not None and not self._claim(run.meta.run_id, directory):
+                run.meta = now.run_id = None
+            now.metrics_size += sum(one.offset for one in own)
+            self._known[directory] = now
+            mended |= before.problem_uris - now.problem_uris if before else frozenset()
+            if before is None or not now.shows_as(before):
+                runs.append(run)
+                series += own
+        if runs or removed or mended or problems:
+            far = [run for run in runs if run.directory not in close]
+            metrics = pl.concat([series_batch(series).metrics, metrics_of(far, problems)])
+            batch = make_batch(runs, metrics=metrics)
+            yield Change(replace(batch, problems=[*batch.problems, *problems]), removed, sorted(mended))
+
+    def _read(self, directory: str, *, with_metrics: bool) -> RunRead | None:
+        experiment = self._experiments.get(os.path.dirname(directory))
+        if experiment is None:
+            return None
+        return read_run(directory, experiment, with_deleted=self._with_deleted, with_metrics=with_metrics)
+
+    def _again(self, directory: str) -> bool:
+        """Whether a directory that cannot be read now is to be tried again, having just been written perhaps."""
+        tries = self._tries.get(directory, 0)
+        if tries >= _TRIES or not _is_young(directory):
+            return False
+        self._tries[directory] = tries + 1
+        return True
+
+    def _forget(self, directory: str, run: RunRead | None) -> list[str]:
+        """Take a run off the books; its id, if it was shown there."""
+        known = self._known.pop(directory, None)
+        if run is not None and run.meta is not None:  # deleted in the store: its meta.yaml may bring it back
+            self._known[directory] = known_run(run)
+            self._known[directory].run_id = None
+        if known is None or known.run_id is None or self._directories.get(known.run_id) != directory:
+            return []
+        del self._directories[known.run_id]
+        return [known.run_id]
+
+    def _claim(self, run_id: str, directory: str) -> bool:
+        """Whether this directory is where the run is shown, and not a link to it or a copy of it."""
+        first = self._directories.get(run_id)
+        if first is None or not os.path.isdir(first):
+            self._directories[run_id] = directory
+        return self._directories[run_id] == directory
+
+    def _own_series(self, run: RunRead, run_id: str) -> list[MetricSeries]:
+        """The metric files of a closely watched run, those that are new among them."""
+        self._folders[run.directory] = _folders(run.directory)
+        known = self._series.get(run.directory, {})
+        self._series[run.directory] = {
+            path: known.get(path) or MetricSeries(run_id, clean(key), path)
+            for key, path in walk_files(os.path.join(run.directory, "metrics"), run.problems)
+            if not os.path.islink(path)
+        }
+        return list(self._series[run.directory].values())
+
+
+def store_lost(root: str) -> SourceLostError:
+    """The error for a store whose directory is gone."""
+    return SourceLostError(f"{root} is gone.", "Its last state is shown; it goes on when the directory is back.")
+
+
+def _advance_to_end(series: list[MetricSeries], problems: list[Problem]) -> None:
+    more = True
+    while more:
+        _, more = advance(series, problems)
+
+
+def _folders(run: str) -> list[str]:
+    """A run's directory and those below it in which something may change."""
+    found = [run]
+    for part in ("metrics", "params", "tags"):
+        top = os.path.join(run, part)
+        if os.path.isdir(top) and not os.path.islink(top):
+            found += [where for where, _, _ in os.walk(top)]
+    return found
+
+
+def _activity(run: str) -> float:
+    """When a run last logged, in seconds; 0 where it is gone."""
+    ignored: list[Problem] = []
+    newest = 0.0
+    for _, path in walk_files(os.path.join(run, "metrics"), ignored):
+        try:
+            newest = max(newest, os.stat(path, follow_symlinks=False).st_mtime)
+        except OSError:
+            continue
+    return newest
+
+
+def _size(run: str) -> int:
+    """Bytes of a run's metric files."""
+    ignored: list[Problem] = []
+    total = 0
+    for _, path in walk_files(os.path.join(run, "metrics"), ignored):
+        try:
+            total += os.stat(path, follow_symlinks=False).st_size
+        except OSError:
+            continue
+    return total
+
+
+def _is_young(directory: str) -> bool:
+    """Whether something was created in a directory within the last ten seconds, by its file system's clock."""
+    try:
+        return abs(time.time() - os.stat(directory).st_mtime) < 10
+    except OSError:
+        return False

@@ -1,0 +1,111 @@
+"""Where experiments and runs lie in an MLflow file store: `<root>/<experiment>/<run>/meta.yaml`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tui_runs.adapter import Problem
+from tui_runs_mlflow.run_files import META_REMEDY, MetaError, parse_meta, read_file, unreadable
+
+TRASH: Final = ".trash"
+_NOT_EXPERIMENTS: Final = frozenset({TRASH, "models"})
+_NOT_RUNS: Final = frozenset({"tags", "datasets", "traces", "models"})
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentDir:
+    """A directory of runs.
+
+    Args:
+        directory: where it is.
+        name: what its meta.yaml calls it, else the directory's name.
+        deleted: it lies in the trash, or says that it is deleted.
+    """
+
+    directory: str
+    name: str
+    deleted: bool
+
+
+def find_experiments(root: str, problems: list[Problem], only: str | None = None) -> list[ExperimentDir]:
+    """The experiments of a store, the deleted ones too.
+
+    Args:
+        root: the store's directory.
+        problems: gets what cannot be read.
+        only: the directory name of the one experiment wanted, or None for all.
+
+    Raises:
+        OSError: the root cannot be listed.
+    """
+    found = list(_experiments_in(root, _NOT_EXPERIMENTS, problems, in_trash=False))
+    trash = os.path.join(root, TRASH)
+    if os.path.isdir(trash) and not os.path.islink(trash):
+        try:
+            found += _experiments_in(trash, frozenset(), problems, in_trash=True)
+        except OSError as error:
+            problems.append(unreadable(trash, error))
+    return [one for one in found if only is None or os.path.basename(one.directory) == only]
+
+
+def _experiments_in(
+    root: str, skip: frozenset[str], problems: list[Problem], *, in_trash: bool
+) -> Iterator[ExperimentDir]:
+    with os.scandir(root) as entries:
+        names = sorted(entry.name for entry in entries if entry.name not in skip and entry.is_dir())
+    for name in names:
+        directory = os.path.join(root, name)
+        meta = os.path.join(directory, "meta.yaml")
+        try:
+            values = parse_meta(read_file(meta))
+        except (FileNotFoundError, NotADirectoryError):
+            # No meta.yaml: an experiment that lost it still has runs; anything else is none of ours.
+            if not any(True for _ in find_runs(directory)):
+                continue
+            problems.append(Problem(meta, "It is missing, so the experiment has no name.", META_REMEDY))
+            values = {}
+        except MetaError as error:
+            problems.append(Problem(meta, f"The experiment's meta.yaml {error}.", META_REMEDY))
+            values = {}
+        except OSError as error:
+            problems.append(unreadable(meta, error))
+            values = {}
+        deleted = in_trash or values.get("lifecycle_stage") == "deleted"
+        yield ExperimentDir(directory, str(values.get("name") or name), deleted)
+
+
+def find_runs(experiment: str) -> Iterator[tuple[float, str]]:
+    """The run directories of an experiment as (time of change in seconds, path), in no order.
+
+    The time is the directory's own, which is about when the run began: cheaper than reading it, and only used to
+    show the newest first. A directory without meta.yaml counts when it has params, tags or metrics: a damaged run.
+
+    Raises:
+        OSError: the experiment's directory cannot be listed.
+    """
+    with os.scandir(experiment) as entries:
+        for entry in entries:
+            if may_be_run(entry) and looks_like_run(entry.path):
+                yield entry.stat().st_mtime, entry.path
+
+
+def may_be_run(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of an experiment is a directory whose name is not MLflow's own for something else."""
+    return entry.name not in _NOT_RUNS and not entry.name.startswith(".") and entry.is_dir()
+
+
+def looks_like_run(directory: str) -> bool:
+    """Whether a directory inside an experiment is a run, whole or damaged (and not one of artifacts only)."""
+    return any(os.path.exists(os.path.join(directory, name)) for name in ("meta.yaml", "params", "tags", "metrics"))
+
+
+def experiment_at(location: str) -> bool:
+    """Whether a directory is an experiment of a file store: its meta.yaml says so."""
+    try:
+        values = parse_meta(read_file(os.path.join(location, "meta.yaml")))
+    except (OSError, MetaError):
+        return False
+    return "experiment_id" in values and "artifact_location" in values

@@ -1,0 +1,57 @@
+"""The errors that a user may see: each has a title, a message, and a remedy.
+
+A raw exception of a library never reaches the user. Where a location cannot be opened at all the command ends with
+exit code 2; everything smaller is a `tui_runs.adapter.Problem` and loses nothing else.
+"""
+
+from __future__ import annotations
+
+
+class TuiRunsError(Exception):
+    """What went wrong, said to a person.
+
+    Args:
+        message: what and where, one sentence.
+        remedy: what the user can do about it, one sentence; may be empty.
+    """
+
+    title = "Something went wrong"
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(TuiRunsError):
+    """The command line asks for something that does not exist."""
+
+    title = "Wrong usage"
+    exit_code = 2
+
+
+class LocationError(TuiRunsError):
+    """A location cannot be opened: nothing is there, nothing can read it, or access is denied."""
+
+    title = "Cannot open"
+    exit_code = 2
+
+
+class AdapterError(TuiRunsError):
+    """An adapter is not installed, or broken."""
+
+    title = "Adapter not usable"
+    exit_code = 2
+
+
+class UnknownRunError(UsageError):
+    """A run was named that does not exist, or that fits several."""
+
+    title = "No such run"
+
+
+class SourceLostError(TuiRunsError):
+    """A source that was open cannot be read any more; it may come back."""
+
+    title = "Source lost"

@@ -1,0 +1,253 @@
+"""The runs of all sources: merges what sources say of them and gives frames of the columns asked for.
+
+Params, tags and metrics are kept as they come, long and sorted by key, in chunks. A column is cut out of each chunk
+by its key when it is asked for, so that columns which nobody looks at cost nothing, however many there are.
+
+Every run has a row number. A run that is said anew gets a new number, so that whatever was known of the old one is
+left behind without a search; a metric that is said anew keeps its run's number, and the latest chunk wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from tui_runs.adapter import RunBatch
+from tui_runs.schema import METRICS, PARAMS, RUNS, Schema, conform, empty
+
+_ROW: Final = "row"
+_CHUNKS: Final = 24
+"""Chunks of one kind at most; more are merged into one, and what was replaced is dropped."""
+
+
+class RunKey(NamedTuple):
+    """A run among those of all sources."""
+
+    source: str
+    run_id: str
+
+
+class Column(NamedTuple):
+    """A column's name taken apart: `params.lr` is of kind params and has the key lr."""
+
+    kind: str
+    key: str
+
+    @classmethod
+    def of(cls, name: str) -> Column:
+        """Take a name apart; a column of the runs themselves has the kind "run"."""
+        kind, dot, key = name.partition(".")
+        return cls(kind, key) if dot and kind in ("params", "metrics", "tags") else cls("run", name)
+
+
+class Catalog:
+    """What is known of every run. Belongs to one thread; the frames it gives are immutable."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        """Rises whenever anything changes."""
+        self._rows: dict[RunKey, int] = {}
+        self._next_row = 0
+        self._run_chunks: list[pl.DataFrame] = []
+        self._params = _Chunks(PARAMS)
+        self._tags = _Chunks(PARAMS)
+        self._metrics = _Chunks(METRICS)
+        self._runs: pl.DataFrame | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: RunKey) -> bool:
+        return key in self._rows
+
+    def apply(self, source: str, batch: RunBatch) -> None:
+        """Take in what a source says. See `RunBatch` for what replaces what.
+
+        Args:
+            source: the source's name; it becomes the `source` column.
+            batch: its runs, and metrics of runs said before; metrics of unknown runs are ignored.
+        """
+        run_ids = batch.runs["run_id"].to_list()
+        for run_id in run_ids:
+            self._rows[RunKey(source, run_id)] = self._next_row
+            self._next_row += 1
+        if run_ids:
+            first = self._next_row - len(run_ids)
+            runs = conform(batch.runs, RUNS).with_columns(
+                pl.lit(source).alias("source"),
+                pl.int_range(first, self._next_row, dtype=pl.UInt32).alias(_ROW),
+            )
+            self._run_chunks.append(runs)
+        known = self._row_numbers(source, batch)
+        self._params.add(batch.params, known)
+        self._tags.add(batch.tags, known)
+        self._metrics.add(batch.metrics, known)
+        if not run_ids and not batch.metrics.is_empty():
+            self._touch(batch.metrics, known)
+        self._changed()
+
+    def _row_numbers(self, source: str, batch: RunBatch) -> pl.DataFrame:
+        """Columns run_id and row, of the runs that a batch speaks of and that are known."""
+        named = batch.runs["run_id"] if batch.runs.height else batch.metrics["run_id"].unique()
+        if batch.runs.height and batch.metrics.height:
+            named = pl.concat([named, batch.metrics["run_id"]]).unique()
+        rows = [(run_id, self._rows.get(RunKey(source, run_id))) for run_id in named]
+        return pl.DataFrame(rows, schema={"run_id": pl.String, _ROW: pl.UInt32}, orient="row").drop_nulls()
+
+    def _touch(self, metrics: pl.DataFrame, known: pl.DataFrame) -> None:
+        """Move `updated` to the newest point of runs whose metrics grew."""
+        newest = metrics.group_by("run_id").agg(pl.col("last_time").max()).join(known, on="run_id")
+        newest = newest.select(_ROW, pl.col("last_time").alias("newest"))
+        frame = self._all_runs().join(newest, on=_ROW, how="left", maintain_order="left")
+        latest = pl.max_horizontal("updated", "newest").alias("updated")
+        self._run_chunks = [frame.with_columns(latest).drop("newest")]
+
+    def remove(self, source: str, run_ids: Iterable[str]) -> None:
+        """Forget runs; those that are not known are ignored."""
+        for run_id in run_ids:
+            self._rows.pop(RunKey(source, run_id), None)
+        self._changed()
+
+    def _changed(self) -> None:
+        self.version += 1
+        self._runs = None
+        for chunks in (self._params, self._tags, self._metrics):
+            if len(chunks) > _CHUNKS:
+                chunks.merge(self._live_rows())
+
+    def _live_rows(self) -> pl.Series:
+        return pl.Series(_ROW, list(self._rows.values()), dtype=pl.UInt32)
+
+    def _all_runs(self) -> pl.DataFrame:
+        if self._runs is None:
+            frame = pl.concat(self._run_chunks) if self._run_chunks else empty({**RUNS, _ROW: pl.UInt32})
+            if frame.height != len(self._rows):
+                frame = frame.join(self._live_rows().to_frame(), on=_ROW, how="semi", maintain_order="left")
+            self._runs = frame.rechunk()
+            self._run_chunks = [self._runs]
+        return self._runs
+
+    @property
+    def runs(self) -> pl.DataFrame:
+        """Every run, schema RUNS, in the order in which they were first said."""
+        return self._all_runs().drop(_ROW)
+
+    def keys(self, kind: str) -> list[str]:
+        """The keys of a kind ("params", "metrics", "tags"), in natural reading order."""
+        return sorted(self._of(kind).keys(), key=_reading_order)
+
+    def wide(self, columns: Sequence[str]) -> pl.DataFrame:
+        """One row a run: `source`, `run_id` and the columns asked for.
+
+        Args:
+            columns: names of RUNS columns, or `params.<key>`, `tags.<key>` (String) and `metrics.<key>` (Float64, the
+                last value); an unknown one is all null.
+        """
+        frame = self._all_runs()
+        names = list(dict.fromkeys(["source", "run_id", *columns]))
+        for name in names:
+            if name in frame.columns:
+                continue
+            kind, key = Column.of(name)
+            if kind == "run":
+                frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
+                continue
+            value = "last" if kind == "metrics" else "value"
+            values = self._of(kind).column(key).select(_ROW, pl.col(value).alias(name))
+            frame = frame.join(values, on=_ROW, how="left", maintain_order="left")
+        return frame.select(names)
+
+    def metric(self, key: str) -> pl.DataFrame:
+        """All that is known of one metric: source, run_id and the columns of METRICS; runs without it are left out."""
+        runs = self._all_runs().select("source", "run_id", _ROW)
+        return runs.join(self._metrics.column(key), on=_ROW, maintain_order="left").drop(_ROW)
+
+    def texts_of(self, kind: str, run: RunKey) -> pl.DataFrame:
+        """The params or tags of one run: columns key and value, in reading order of the keys."""
+        return self._of_run(kind, run).select("key", "value")
+
+    def metrics_of(self, run: RunKey) -> pl.DataFrame:
+        """The metrics of one run: the columns of METRICS without run_id, in reading order of the keys."""
+        return self._of_run("metrics", run).select(name for name in METRICS if name != "run_id")
+
+    def _of_run(self, kind: str, run: RunKey) -> pl.DataFrame:
+        frame = self._of(kind).of_row(self._rows.get(run, -1))
+        keys = frame["key"].to_list()
+        return frame[sorted(range(len(keys)), key=lambda i: _reading_order(keys[i]))]
+
+    def containing(self, text: str) -> pl.DataFrame:
+        """The runs of which a param, a tag or a text column contains `text`, upper or lower case: source, run_id."""
+        needle = text.lower()
+        frame = self._all_runs()
+        shown = [name for name, dtype in RUNS.items() if dtype == pl.String and name not in ("source", "uri")]
+        hits = pl.any_horizontal(
+            pl.col(name).cast(pl.String).str.to_lowercase().str.contains(needle, literal=True).fill_null(value=False)
+            for name in [*shown, "status"]
+        )
+        inside = pl.concat([self._params.containing(needle), self._tags.containing(needle)]).unique()
+        return frame.filter(hits | pl.col(_ROW).is_in(inside.implode())).select("source", "run_id")
+
+    def _of(self, kind: str) -> _Chunks:
+        return {"params": self._params, "tags": self._tags, "metrics": self._metrics}[kind]
+
+
+class _Chunks:
+    """Long frames of one kind (PARAMS, TAGS or METRICS), each sorted by key, with row numbers for run ids."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = {_ROW: pl.UInt32, **{name: dtype for name, dtype in schema.items() if name != "run_id"}}
+        self._chunks: list[tuple[pl.DataFrame, dict[str, tuple[int, int]]]] = []
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def add(self, frame: pl.DataFrame, known: pl.DataFrame) -> None:
+        """Add rows of the schema; those of runs that are not known are dropped."""
+        if not frame.is_empty():
+            self._append(frame.join(known, on="run_id").select(self._schema.keys()))
+
+    def _append(self, frame: pl.DataFrame) -> None:
+        chunk = frame.sort("key", maintain_order=True)
+        runs = chunk.select(pl.col("key").rle()).unnest("key")
+        spans: dict[str, tuple[int, int]] = {}
+        start = 0
+        for length, key in runs.iter_rows():
+            spans[key] = (start, length)
+            start += length
+        self._chunks.append((chunk, spans))
+
+    def merge(self, live: pl.Series) -> None:
+        """Make one chunk of all, without rows that were replaced or whose run is gone."""
+        frame = pl.concat([chunk for chunk, _ in self._chunks])
+        frame = frame.join(live.to_frame(), on=_ROW, how="semi", maintain_order="left")
+        self._chunks = []
+        self._append(frame.unique([_ROW, "key"], keep="last", maintain_order=True))
+
+    def keys(self) -> set[str]:
+        return {key for _, spans in self._chunks for key in spans}
+
+    def column(self, key: str) -> pl.DataFrame:
+        """Every row of a key, the latest of each run."""
+        parts = [chunk.slice(*spans[key]) for chunk, spans in self._chunks if key in spans]
+        if not parts:
+            return empty(self._schema)
+        return pl.concat(parts).unique(_ROW, keep="last", maintain_order=True)
+
+    def of_row(self, row: int) -> pl.DataFrame:
+        """Every key of a run, the latest of each."""
+        parts = [chunk.filter(pl.col(_ROW) == row) for chunk, _ in self._chunks] if row >= 0 else []
+        return pl.concat(parts).unique("key", keep="last") if parts else empty(self._schema)
+
+    def containing(self, needle: str) -> pl.Series:
+        """Row numbers (UInt32) of values that contain a lower-case text."""
+        found = [
+            chunk.filter(pl.col("value").str.to_lowercase().str.contains(needle, literal=True))[_ROW]
+            for chunk, _ in self._chunks
+        ]
+        return pl.concat(found) if found else pl.Series(_ROW, [], dtype=pl.UInt32)
+
+
+def _reading_order(key: str) -> tuple[str, str]:
+    return key.lower(), key

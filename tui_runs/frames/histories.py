@@ -1,0 +1,154 @@
+"""The points of the curves that somebody looks at: fetched on demand, appended to, and dropped when unused.
+
+A point takes 24 bytes: step, time, value. Nothing is read here; `wanted` says what is missing, a reader fetches it,
+and `add` takes it in.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from tui_runs.adapter import Cursor, History
+from tui_runs.frames.catalog import RunKey
+from tui_runs.schema import HISTORY, empty
+
+_POINTS: Final = {name: HISTORY[name] for name in ("step", "time", "value")}
+_POINT_BYTES: Final = 24
+BUDGET_BYTES: Final = 192 << 20
+"""What is kept in all; of the 5,000-run store that is every point of 800 runs."""
+
+
+class SeriesKey(NamedTuple):
+    """A curve among those of all sources."""
+
+    source: str
+    run_id: str
+    metric: str
+
+    @property
+    def run(self) -> RunKey:
+        """The run it belongs to."""
+        return RunKey(self.source, self.run_id)
+
+
+class HistoryRequest(NamedTuple):
+    """What to ask one source for, in one call of `Source.history`."""
+
+    source: str
+    run_ids: tuple[str, ...]
+    metrics: tuple[str, ...]
+    cursor: Cursor
+
+
+@dataclass(slots=True)
+class _Held:
+    parts: list[pl.DataFrame] = field(default_factory=list)
+    cursor: int = 0
+    points: int = 0
+    fresh: bool = False
+
+
+class Histories:
+    """The points held. Belongs to one thread; the frames it gives are immutable.
+
+    Args:
+        budget_bytes: above this, the curves that were looked at longest ago are dropped.
+    """
+
+    def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
+        self._budget = budget_bytes
+        self._held: OrderedDict[SeriesKey, _Held] = OrderedDict()
+        self._points = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of points held."""
+        return self._points * _POINT_BYTES
+
+    def points(self, series: SeriesKey) -> pl.DataFrame:
+        """The points of a curve in the order written: step (Int64), time (TIME), value (Float64); none if not held."""
+        held = self._held.get(series)
+        if held is None or not held.parts:
+            return empty(_POINTS)
+        self._held.move_to_end(series)
+        if len(held.parts) > 1:
+            held.parts = [pl.concat(held.parts, rechunk=True)]
+        return held.parts[0]
+
+    def wanted(self, series: Iterable[SeriesKey]) -> list[HistoryRequest]:
+        """What must be fetched so that these curves are whole: one request for each source and set of metrics."""
+        missing: dict[tuple[str, str], list[str]] = {}
+        cursors: dict[str, dict[tuple[str, str], int]] = {}
+        for one in series:
+            held = self._held.get(one)
+            if held is not None:
+                self._held.move_to_end(one)
+                if held.fresh:
+                    continue
+                cursors.setdefault(one.source, {})[one.run_id, one.metric] = held.cursor
+            missing.setdefault((one.source, one.run_id), []).append(one.metric)
+        grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for (source, run_id), metrics in missing.items():
+            grouped.setdefault((source, tuple(sorted(metrics))), []).append(run_id)
+        return [
+            HistoryRequest(source, tuple(run_ids), metrics, cursors.get(source, {}))
+            for (source, metrics), run_ids in grouped.items()
+        ]
+
+    def add(self, request: HistoryRequest, history: History) -> list[SeriesKey]:
+        """Take in what a source answered; returns the curves whose points changed."""
+        changed: dict[SeriesKey, None] = {}
+        for run_id, metric in history.restarted:
+            series = SeriesKey(request.source, run_id, metric)
+            self._drop(series)
+            changed[series] = None
+        if not history.frame.is_empty():
+            parts = history.frame.partition_by("run_id", "key", as_dict=True, maintain_order=True)
+            for (run_id, metric), frame in parts.items():
+                series = SeriesKey(request.source, str(run_id), str(metric))
+                held = self._held.setdefault(series, _Held())
+                held.parts.append(frame.select(_POINTS.keys()))
+                held.points += frame.height
+                self._points += frame.height
+                changed[series] = None
+        for (run_id, metric), position in history.cursor.items():
+            held = self._held.setdefault(SeriesKey(request.source, run_id, metric), _Held())
+            held.cursor = position
+        if history.complete:
+            for run_id in request.run_ids:
+                for metric in request.metrics:
+                    self._held.setdefault(SeriesKey(request.source, run_id, metric), _Held()).fresh = True
+        self._evict()
+        return list(changed)
+
+    def grown(self, source: str, grown: pl.DataFrame) -> None:
+        """Note that curves have points which are not held yet.
+
+        Args:
+            source: the source's name.
+            grown: columns run_id and key.
+        """
+        for run_id, metric in grown.select("run_id", "key").iter_rows():
+            held = self._held.get(SeriesKey(source, run_id, metric))
+            if held is not None:
+                held.fresh = False
+
+    def forget(self, source: str, run_ids: Iterable[str]) -> None:
+        """Drop the curves of runs that are gone."""
+        gone = set(run_ids)
+        for series in [one for one in self._held if one.source == source and one.run_id in gone]:
+            self._drop(series)
+
+    def _drop(self, series: SeriesKey) -> None:
+        held = self._held.pop(series, None)
+        if held is not None:
+            self._points -= held.points
+
+    def _evict(self) -> None:
+        while self.size_bytes > self._budget and len(self._held) > 1:
+            self._drop(next(iter(self._held)))

@@ -1,0 +1,1 @@
+"""Which adapters are installed, and what lies at a location."""

@@ -1,0 +1,100 @@
+"""The installed adapters: found by entry points, and loaded without letting a broken one do harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+from tui_runs.adapter import Adapter, Match
+from tui_runs.errors import AdapterError
+
+GROUP: Final = "tui_runs.adapters"
+"""The entry-point group; the name of an entry point is the adapter's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledAdapter:
+    """One entry point and what came of loading it.
+
+    Args:
+        name: of the entry point.
+        distribution: the package that brings it, with its version.
+        adapter: None where it is broken.
+        error: why it is broken, one line; empty where it is not.
+    """
+
+    name: str
+    distribution: str
+    adapter: Adapter | None
+    error: str = ""
+
+
+def installed_names() -> list[str]:
+    """The names of all installed adapters, sorted; none is imported."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def load(name: str) -> Adapter:
+    """Load one adapter.
+
+    Raises:
+        AdapterError: it is not installed, or it is broken.
+    """
+    for found in load_all():
+        if found.name == name:
+            if found.adapter is None:
+                raise AdapterError(
+                    f"The adapter {name!r} of {found.distribution} is broken: {found.error}",
+                    "Update or uninstall that package; `tui-runs adapters` lists all.",
+                )
+            return found.adapter
+    near = get_close_matches(name, installed_names(), 1)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    raise AdapterError(f"There is no adapter {name!r}.{meant}", f"Installed: {', '.join(installed_names())}.")
+
+
+def load_all() -> list[InstalledAdapter]:
+    """Load every adapter, by name; a broken one is a row with its error and disturbs no other."""
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    return [_load_point(points[name]) for name in sorted(points)]
+
+
+def _load_point(point: EntryPoint) -> InstalledAdapter:
+    dist = point.dist
+    distribution = f"{dist.name} {dist.version}" if dist is not None else point.value
+    try:
+        adapter = point.load()()
+    # A stranger's import may do anything, sys.exit() included; none of it may end the program.
+    except (Exception, SystemExit) as error:
+        return InstalledAdapter(point.name, distribution, None, _one_line(error))
+    missing = [name for name in ("name", "options", "match", "open") if not hasattr(adapter, name)]
+    if missing:
+        return InstalledAdapter(point.name, distribution, None, f"it has no {', '.join(missing)}")
+    return InstalledAdapter(point.name, distribution, adapter)
+
+
+def claims(location: str, adapters: list[InstalledAdapter]) -> list[tuple[InstalledAdapter, Match]]:
+    """The adapters that can read a location, the surest first."""
+    found = list(_claims(location, adapters))
+    found.sort(key=lambda claim: -claim[1].certainty)
+    return found
+
+
+def _claims(location: str, adapters: list[InstalledAdapter]) -> Iterator[tuple[InstalledAdapter, Match]]:
+    for one in adapters:
+        if one.adapter is None:
+            continue
+        try:
+            match = one.adapter.match(location)
+        except Exception:  # `match` must not raise; one that does makes no claim
+            continue
+        if match is not None:
+            yield one, match
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
