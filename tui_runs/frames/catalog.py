@@ -134,6 +134,29 @@ class Catalog:
         """Every run, schema RUNS, in the order in which they were first said."""
         return self._all_runs().drop(_ROW)
 
+    def run(self, run: RunKey) -> dict[str, object]:
+        """What is known of one run: the columns of RUNS.
+
+        Raises:
+            KeyError: there is no such run.
+        """
+        row = self._all_runs().filter(pl.col(_ROW) == self._rows[run]).drop(_ROW)
+        return row.row(0, named=True)
+
+    def names(self, runs: Iterable[RunKey]) -> dict[RunKey, str]:
+        """What to call some runs: the name, or else the id."""
+        rows = {self._rows[run]: run for run in runs if run in self._rows}
+        frame = self._all_runs().filter(pl.col(_ROW).is_in(list(rows))).select(_ROW, "name", "run_id")
+        return {rows[row]: name or run_id for row, name, run_id in frame.iter_rows()}
+
+    def count(self, status: str) -> int:
+        """How many runs have this status."""
+        return int((self._all_runs()["status"] == status).sum())
+
+    def count_by_source(self) -> dict[str, int]:
+        """How many runs each source has."""
+        return dict(self._all_runs()["source"].value_counts().iter_rows())
+
     def keys(self, kind: str) -> list[str]:
         """The keys of a kind ("params", "metrics", "tags"), in natural reading order."""
         return sorted(self._of(kind).keys(), key=_reading_order)
@@ -171,6 +194,10 @@ class Catalog:
     def metrics_of(self, run: RunKey) -> pl.DataFrame:
         """The metrics of one run: the columns of METRICS without run_id, in reading order of the keys."""
         return self._of_run("metrics", run).select(name for name in METRICS if name != "run_id")
+
+    def metric_keys_of(self, run: RunKey) -> list[str]:
+        """The metrics that a run has, in no order."""
+        return self._metrics.of_row(self._rows.get(run, -1))["key"].to_list()
 
     def _of_run(self, kind: str, run: RunKey) -> pl.DataFrame:
         frame = self._of(kind).of_row(self._rows.get(run, -1))

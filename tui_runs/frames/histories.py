@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from tui_runs.adapter import Cursor, History
+from tui_runs.adapter import Cursor, History, SeriesId
 from tui_runs.frames.catalog import RunKey
 from tui_runs.schema import HISTORY, empty
 
@@ -101,28 +101,42 @@ class Histories:
         ]
 
     def add(self, request: HistoryRequest, history: History) -> list[SeriesKey]:
-        """Take in what a source answered; returns the curves whose points changed."""
+        """Take in what a source answered; returns the curves whose points changed.
+
+        Args:
+            request: what was asked, with the cursor from which this answer goes on. A curve that has been read on by
+                another answer meanwhile is left as it is, so that no point is held twice.
+            history: the answer.
+        """
+        source = request.source
         changed: dict[SeriesKey, None] = {}
-        for run_id, metric in history.restarted:
-            series = SeriesKey(request.source, run_id, metric)
-            self._drop(series)
-            changed[series] = None
+        current: set[SeriesId] = set()
+        for series_id, position in history.cursor.items():
+            series = SeriesKey(source, *series_id)
+            held = self._held.setdefault(series, _Held())
+            if held.cursor != request.cursor.get(series_id, 0):
+                continue
+            current.add(series_id)
+            held.cursor = position
+            if series_id in history.restarted:
+                self._points -= held.points
+                held.parts, held.points = [], 0
+                changed[series] = None
         if not history.frame.is_empty():
             parts = history.frame.partition_by("run_id", "key", as_dict=True, maintain_order=True)
             for (run_id, metric), frame in parts.items():
-                series = SeriesKey(request.source, str(run_id), str(metric))
-                held = self._held.setdefault(series, _Held())
+                if (run_id, metric) not in current:
+                    continue
+                series = SeriesKey(source, str(run_id), str(metric))
+                held = self._held[series]
                 held.parts.append(frame.select(_POINTS.keys()))
                 held.points += frame.height
                 self._points += frame.height
                 changed[series] = None
-        for (run_id, metric), position in history.cursor.items():
-            held = self._held.setdefault(SeriesKey(request.source, run_id, metric), _Held())
-            held.cursor = position
         if history.complete:
             for run_id in request.run_ids:
                 for metric in request.metrics:
-                    self._held.setdefault(SeriesKey(request.source, run_id, metric), _Held()).fresh = True
+                    self._held.setdefault(SeriesKey(source, run_id, metric), _Held()).fresh = True
         self._evict()
         return list(changed)
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 
-import polars as pl
-
 from tui_runs.adapter import Change, History, OptionValue, Problem, RunBatch, Source
 from tui_runs.errors import TuiRunsError
 from tui_runs.frames.catalog import Catalog
@@ -157,10 +155,6 @@ class Workspace:
     def updated(self) -> datetime | None:
         """When any source last said anything."""
         return max((opened.updated for opened in self.sources.values() if opened.updated), default=None)
-
-    def count(self, status: str) -> int:
-        """How many runs have this status."""
-        return self.catalog.runs.filter(pl.col("status") == status).height
 
     def close(self) -> None:
         """Close every source."""

@@ -1,0 +1,117 @@
+"""Finds the run, or the column, that a person means by a few characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Final
+
+import polars as pl
+
+from tui_runs.display import STATUS_GLYPHS, clip, moment, printable
+from tui_runs.errors import UnknownRunError, UsageError
+from tui_runs.frames.catalog import Catalog, Column, RunKey
+from tui_runs.schema import RUNS
+
+KINDS: Final = ("params", "metrics", "tags")
+_CANDIDATES: Final = 10
+
+
+def find_run(catalog: Catalog, text: str) -> RunKey:
+    """The run that a text names: its id, else its name, else the beginning of its id.
+
+    Args:
+        catalog: the runs.
+        text: as typed. A name with control characters may also be written as it is shown.
+
+    Raises:
+        UnknownRunError: no run fits, or several; it lists the candidates.
+    """
+    runs = catalog.runs
+    ids, names = pl.col("run_id"), pl.col("name")
+    for fits in (ids == text, names == text, ids.str.starts_with(text)):
+        found = runs.filter(fits) if text else runs.clear()
+        if found.height == 1:
+            return RunKey(*found.select("source", "run_id").row(0))
+        if found.height:
+            raise _ambiguous(text, found)
+    shown = [i for i, name in enumerate(runs["name"]) if name is not None and name != text and printable(name) == text]
+    if len(shown) == 1:
+        return RunKey(*runs[shown].select("source", "run_id").row(0))
+    raise _unknown(text, runs)
+
+
+def _ambiguous(text: str, found: pl.DataFrame) -> UnknownRunError:
+    remedy = "Give the whole id, or more of it."
+    if found["run_id"].n_unique() < found.height:
+        remedy = "Name the one source that is meant."
+    return UnknownRunError(f"{printable(text)!r} fits {found.height:,} runs:{_listed(found)}", remedy)
+
+
+def _unknown(text: str, runs: pl.DataFrame) -> UnknownRunError:
+    if runs.is_empty():
+        return UnknownRunError(f"There is no run {printable(text)!r}: there are no runs at all.")
+    near = _near(text, runs)
+    message = f"None of {runs.height:,} runs has the id or the name {printable(text)!r}."
+    if near.is_empty():
+        return UnknownRunError(message, "`tui-runs ls` lists them all.")
+    return UnknownRunError(f"{message} Candidates:{_listed(near)}", "`tui-runs ls` lists them all.")
+
+
+def _near(text: str, runs: pl.DataFrame) -> pl.DataFrame:
+    """Runs that look like what was typed; all of them where they are few."""
+    if runs.height <= _CANDIDATES:
+        return runs
+    lower = text.lower()
+    names = pl.col("name").fill_null("").str.to_lowercase()
+    inside = runs.filter(names.str.contains(lower, literal=True))
+    if not inside.is_empty():
+        return inside
+    known = runs["name"].drop_nulls().unique(maintain_order=True).to_list()
+    close = [*get_close_matches(text, known, 5), *get_close_matches(text, runs["run_id"].to_list(), 2, 0.8)]
+    return runs.filter(pl.col("name").is_in(close) | pl.col("run_id").is_in(close))
+
+
+def _listed(runs: pl.DataFrame) -> str:
+    """Up to ten runs, one a line, as they look to a person."""
+    lines = []
+    several = runs["source"].n_unique() > 1
+    columns = runs.head(_CANDIDATES).select("run_id", "name", "status", "started", "experiment", "source")
+    for run_id, name, status, started, experiment, source in columns.iter_rows():
+        parts = [printable(run_id), clip(printable(name or ""), 40), f"{STATUS_GLYPHS[status or 'unknown']} {status}"]
+        parts += [moment(started), clip(printable(experiment or ""), 30), printable(source) if several else ""]
+        lines.append("\n  " + "  ".join(part for part in parts if part))
+    if runs.height > _CANDIDATES:
+        lines.append(f"\n  … and {runs.height - _CANDIDATES:,} more")
+    return "".join(lines)
+
+
+def find_column(catalog: Catalog, text: str, derived: Sequence[str] = ()) -> str:
+    """The full name of the column that a text names: `params.lr` for itself, and for `lr` where only one fits.
+
+    Args:
+        catalog: the runs; while it holds none, every name with a kind in front is taken as it is.
+        text: as typed.
+        derived: names that exist beside those of the catalog.
+
+    Raises:
+        UsageError: there is no such column, or several.
+    """
+    if text in RUNS or text in derived:
+        return text
+    kind, key = Column.of(text)
+    keys = {kind: set(catalog.keys(kind)) for kind in KINDS}
+    if kind in keys and (key in keys[kind] or not len(catalog)):
+        return text
+    fits = [f"{kind}.{text}" for kind in KINDS if text in keys[kind]]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise UsageError(f"{printable(text)!r} is both {' and '.join(map(printable, fits))}.", "Write it in full.")
+    known = [*RUNS, *derived, *(f"{kind}.{key}" for kind in KINDS for key in keys[kind])]
+    bare = {key: f"{kind}.{key}" for kind in KINDS for key in keys[kind]}
+    near = get_close_matches(text, known, 1) or [bare[key] for key in get_close_matches(text, bare, 1)]
+    remedy = (
+        f"Did you mean {printable(near[0])!r}?" if near else f"There are {', '.join(list(RUNS)[1:6])}, … and the keys."
+    )
+    raise UsageError(f"There is no column {printable(text)!r}.", remedy)

@@ -1,0 +1,201 @@
+"""The Textual app: wires the workspace, the readers and the screen together, and does nothing else."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from tui_runs.adapter import Focus, OptionValue
+from tui_runs.frames.catalog import RunKey
+from tui_runs.frames.histories import SeriesKey
+from tui_runs.frames.workspace import SourceState, Workspace
+from tui_runs.tui.messages import (
+    BatchRead,
+    HistoryRead,
+    ReaderFailed,
+    SourceChanged,
+    SourceLost,
+    SourceScanned,
+)
+from tui_runs.tui.palette import Commands
+from tui_runs.tui.readers import HistoryReader, SourceReader
+from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
+from tui_runs.tui.screens.main import MainScreen
+from tui_runs.tui.themes import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from tui_runs.sources.discover import Found
+
+
+class TuiRunsApp(App[int]):
+    """Shows a workspace and keeps it current.
+
+    Args:
+        workspace: with its sources open; the app reads, follows and closes them.
+        view: filter, sort and columns to begin with.
+        poll: look at files every so many seconds instead of waiting for events.
+    """
+
+    TITLE = "tui-runs"
+    # Textual reads the sheets of pushed screens, but not that of the first one.
+    CSS_PATH = "screens/main.tcss"
+    COMMANDS: ClassVar = {Commands}
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+q", "quit", "quit", id="app.quit", tooltip="Leave"),
+        Binding("ctrl+c", "quit", "quit", show=False, priority=True, id="app.interrupt", tooltip="Leave"),
+    ]
+
+    def __init__(self, workspace: Workspace, view: RunsView | None = None, poll: float | None = None) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.following = True
+        self._view = view or RunsView()
+        self._focus = {name: Focus(poll_seconds=poll) for name in workspace.sources}
+        self._readers: list[SourceReader] = []
+        self._histories: HistoryReader | None = None
+        self._failures = 0
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+
+    def get_default_screen(self) -> MainScreen:
+        """The main screen is the first one."""
+        return MainScreen(self._view)
+
+    def on_mount(self) -> None:
+        """Start reading."""
+        sources = {name: opened.source for name, opened in self.workspace.sources.items()}
+        self._readers = [SourceReader(name, source, self._focus[name], self.post_message)
+                         for name, source in sources.items()]  # fmt: skip
+        self._histories = HistoryReader(sources, self.post_message)
+        for reader in (*self._readers, self._histories):
+            reader.start()
+
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        for reader in self._readers:
+            reader.close()
+        if self._histories is not None:
+            self._histories.close()
+
+    @property
+    def main(self) -> MainScreen | None:
+        """The main screen, whatever lies above it."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
+
+    @property
+    def reading(self) -> bool:
+        """Whether a source has not been read whole yet."""
+        return any(opened.state is SourceState.READING for opened in self.workspace.sources.values())
+
+    def _update(self, *parts: str) -> None:
+        if self.main is not None:
+            self.main.update_soon(*parts)
+
+    # --- what the readers say -------------------------------------------------------------------------------------
+
+    def on_batch_read(self, message: BatchRead) -> None:
+        """More runs."""
+        self.workspace.apply_batch(message.source, message.batch)
+        self._update("table", "status")
+
+    def on_source_scanned(self, message: SourceScanned) -> None:
+        """All runs."""
+        self.workspace.scanned(message.source)
+        self._update("table", "status")
+
+    def on_source_changed(self, message: SourceChanged) -> None:
+        """Something happened in a store."""
+        self.workspace.apply_change(message.source, message.change)
+        self._update("table", "status")
+
+    def on_source_lost(self, message: SourceLost) -> None:
+        """A store is gone; what is known of it stays."""
+        self.workspace.lost(message.source, message.error)
+        self._update("table", "status")
+
+    def on_history_read(self, message: HistoryRead) -> None:
+        """Points."""
+        self.workspace.apply_history(message.request, message.history)
+        if self.main is not None:
+            self.main.table.refresh_rows()
+        self._update("charts")
+
+    def on_reader_failed(self, message: ReaderFailed) -> None:
+        """An adapter failed in a way that nobody foresaw."""
+        self._show_failure(message.what, message.details)
+
+    # --- what the screen asks for ---------------------------------------------------------------------------------
+
+    def fetch(self, series: Sequence[SeriesKey], focus: Iterable[RunKey]) -> None:
+        """Have the points of these curves read, and these runs watched closely."""
+        requests = self.workspace.histories.wanted(series)
+        if requests and self._histories is not None:
+            self._histories.ask(requests)
+        runs = list(focus)
+        for name, watched in self._focus.items():
+            watched.run_ids = frozenset(run.run_id for run in runs if run.source == name)
+
+    def follow(self, on: bool) -> None:
+        """Follow the stores, or hold still."""
+        self.following = on
+        for reader in self._readers:
+            reader.follow(on)
+
+    def switch_theme(self) -> None:
+        """From dark to light, and back."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    # --- errors ---------------------------------------------------------------------------------------------------
+
+    def _show_failure(self, what: str, details: str) -> None:
+        from tui_runs.tui.screens.failure import FailureScreen  # noqa: PLC0415  hardly ever needed
+
+        self.push_screen(FailureScreen(what, details))
+
+    def _handle_exception(self, error: Exception) -> None:
+        """An exception in a handler opens a dialog; only a second one, which may be the dialog's, ends the app."""
+        self._failures += 1
+        if self.is_headless or self._failures > 1 or not self.is_running:
+            super()._handle_exception(error)
+            return
+        details = "".join(traceback.format_exception(error))
+        self.call_later(self._show_failure, "updating the screen", details)
+
+
+def run_app(
+    found: Sequence[Found],
+    options: dict[str, dict[str, OptionValue]],
+    *,
+    poll: float | None = None,
+    where: str = "",
+    sort: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> int:
+    """Open stores in the app; returns the exit code.
+
+    Args:
+        found: the stores and what reads them.
+        options: values of the adapters' options, by adapter.
+        poll: look at files every so many seconds instead of waiting for events.
+        where: words that a run must contain.
+        sort: a column, with :asc or :desc.
+        columns: names of the columns to show.
+
+    Raises:
+        LocationError: a store cannot be opened; the screen has not been taken yet.
+    """
+    workspace = Workspace()
+    workspace.open(found, options)
+    column, _, direction = (sort or "").rpartition(":") if sort and ":" in sort else (sort or "", "", "")
+    view = RunsView(where, (column, direction == "desc") if column else NEWEST_FIRST, tuple(columns or ()))
+    app = TuiRunsApp(workspace, view, poll)
+    try:
+        return app.run() or app.return_code or 0
+    finally:
+        workspace.close()

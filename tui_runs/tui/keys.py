@@ -1,0 +1,66 @@
+"""Every key of the main screen, said once: the footer, the help and the user's own keymap come from this table."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from textual.binding import Binding
+
+
+class Key(NamedTuple):
+    """A key and what it does.
+
+    Args:
+        id: stable name, for a user's keymap: "view.sort".
+        keys: as Textual spells them, separated by commas.
+        action: the screen's action.
+        label: one or two words, for the footer and the palette.
+        says: one sentence, for the help.
+        footer: shown in the footer; the order here is the order there.
+        shown: how the key is spelt for people, where Textual's spelling is odd.
+    """
+
+    id: str
+    keys: str
+    action: str
+    label: str
+    says: str
+    footer: bool = False
+    shown: str = ""
+
+    @property
+    def binding(self) -> Binding:
+        """The same as Textual has it."""
+        return Binding(
+            self.keys, self.action, self.label, show=self.footer, key_display=self.spelt, id=self.id, tooltip=self.says
+        )
+
+    @property
+    def spelt(self) -> str:
+        """The first key as people write it."""
+        return self.shown or self.keys.split(",")[0]
+
+
+MAIN: Final = (
+    Key("runs.mark", "space", "mark", "mark", "Mark the run, or unmark it: marked runs are charted together", True),
+    Key("runs.filter", "slash", "filter", "filter", "Show only runs in which all of some words occur", True, "/"),
+    Key("runs.sort", "s", "sort", "sort", "Sort by the column under the column cursor; again: turn round", True),
+    Key("runs.unmark", "c", "unmark", "clear marks", "Unmark all runs"),
+    Key("runs.newest", "o", "newest", "newest first", "Sort by start again, the newest run first"),
+    Key("view.x", "x", "x_axis", "x axis", "Charts over the step, the time since the start, or the date", True),
+    Key("view.log", "y", "log_y", "log y", "Logarithmic y axes, or linear ones", True),
+    Key("view.next", "n,right_square_bracket", "page(1)", "more charts", "The next page of charts", True),
+    Key("view.previous", "N,left_square_bracket", "page(-1)", "charts back", "The page of charts before"),
+    Key("view.single", "w", "single", "one chart", "One large chart, or as many as fit"),
+    Key("view.charts", "1", "pane('charts')", "charts", "Show the charts"),
+    Key("view.run", "2,enter", "pane('run')", "run", "Show everything about the run under the cursor"),
+    Key("view.zoom", "z", "zoom", "zoom", "Give the table, or what is below it, the whole screen, and back", True),
+    Key("view.next_pane", "tab", "next_pane", "other pane", "Go to the table, or to what is below it"),
+    Key("view.trend", "t", "trend", "trend", "Trend of the metric under the column cursor"),
+    Key("live.follow", "f", "follow", "follow", "Follow the store, or hold still", True),
+    Key("store.problems", "p", "problems", "problems", "What could not be read, and what to do about it", True),
+    Key("app.theme", "ctrl+t", "theme", "theme", "Dark or light", shown="^t"),
+    Key("app.palette", "ctrl+p", "app.command_palette", "commands", "Find a command by its name", True, "^p"),
+    Key("app.help", "question_mark", "help", "help", "All keys", True, "?"),
+    Key("app.quit", "q,ctrl+q", "app.quit", "quit", "Leave", True),
+)

@@ -1,0 +1,152 @@
+"""The columns of the runs table: which there are, in which order, and how their cells look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import polars as pl
+
+from tui_runs.analysis.ordering import as_numbers
+from tui_runs.analysis.ranking import by_interest
+from tui_runs.display import MISSING, age, duration, number, printable
+from tui_runs.frames.catalog import Catalog, Column
+from tui_runs.tui.widgets.columns import Cell, TableColumn
+
+MOST_COLUMNS: Final = 80
+"""Columns shown unless others are asked for: a store may have thousands of keys."""
+
+STATUS_SIGNS: Final = {
+    "scheduled": Cell("◌ scheduled", "muted"),
+    "running": Cell("▶ running", "good"),
+    "finished": Cell("✔", "muted", ((" finished", "muted"),)),
+    "failed": Cell("✖ failed", "bad"),
+    "killed": Cell("■ killed", "warn"),
+    "stale": Cell("◍ stale", "warn"),
+    "deleted": Cell("⌫ deleted", "muted"),
+    "unknown": Cell("? unknown", "muted"),
+}
+_LONGEST_NUMBER: Final = 8
+"""Characters of a numeric param that are shown as they are stored."""
+_NOTHING: Final = Cell(MISSING, "muted")
+_EMPTY: Final = Cell('""', "warn")
+
+Clock = Callable[[], datetime]
+Trend = Callable[[pl.DataFrame], Sequence[Cell]]
+
+
+def _text_cell(value: str | None) -> Cell:
+    if value is None:
+        return _NOTHING
+    return Cell(printable(value)) if value else _EMPTY
+
+
+def _texts(name: str, window: pl.DataFrame) -> list[Cell]:
+    return [_text_cell(value) for value in window[name]]
+
+
+def _numeric_texts(name: str, window: pl.DataFrame) -> list[Cell]:
+    """Numbers that are stored as text: as written, unless that is longer than anyone reads."""
+    return [
+        Cell(number(float(value), 5)) if value and len(value) > _LONGEST_NUMBER else _text_cell(value)
+        for value in window[name]
+    ]
+
+
+def _numbers(name: str, window: pl.DataFrame) -> list[Cell]:
+    return [
+        _NOTHING if value is None else Cell(number(value), "bad" if value - value != 0 else "")
+        for value in window[name]
+    ]
+
+
+def _statuses(window: pl.DataFrame) -> list[Cell]:
+    return [STATUS_SIGNS.get(value or "unknown", STATUS_SIGNS["unknown"]) for value in window["status"]]
+
+
+def _ages(name: str, now: Clock, window: pl.DataFrame) -> list[Cell]:
+    present = now()
+    return [_NOTHING if value is None else Cell(age(value, present), "muted") for value in window[name]]
+
+
+def _durations(now: Clock, window: pl.DataFrame) -> list[Cell]:
+    present = now()
+    cells = []
+    for started, ended, status in window.select("started", "ended", "status").iter_rows():
+        until = ended or (present if status == "running" else None)
+        cells.append(_NOTHING if started is None or until is None else Cell(_took(started, until), "muted"))
+    return cells
+
+
+def _took(started: datetime, until: datetime) -> str:
+    return duration((until - started).total_seconds())
+
+
+def _times(name: str, window: pl.DataFrame) -> list[Cell]:
+    return [_NOTHING if value is None else Cell(f"{value.astimezone():%m-%d %H:%M}", "muted") for value in window[name]]
+
+
+def default_columns(catalog: Catalog) -> list[str]:
+    """The names of the columns to show: what tells runs apart first, then everything else, in reading order."""
+    runs = catalog.runs
+    metrics = [f"metrics.{key}" for key in by_interest(catalog.keys("metrics"))]
+    params = [f"params.{key}" for key in catalog.keys("params")]
+    values = catalog.wide(params[:MOST_COLUMNS])
+    differing = [name for name in params[:MOST_COLUMNS] if values[name].n_unique() > 1]
+    alike = [name for name in params if name not in differing]
+    tags = [f"tags.{key}" for key in catalog.keys("tags") if not key.startswith("mlflow.")]
+    several = [name for name in ("source", "experiment", "user") if runs[name].n_unique() > 1]
+    names = ["name", *several[:2], "status", "updated", *metrics[:4], "trend", *differing, "took"]
+    names += [*metrics[4:], *alike, *tags, *several[2:], "started", "run_id"]
+    return names[:MOST_COLUMNS]
+
+
+def make_columns(
+    names: Sequence[str], frame: pl.DataFrame, now: Clock, trend: Trend, trended: str
+) -> list[TableColumn]:
+    """Table columns for these names.
+
+    Args:
+        names: RUNS columns, `params.…`, `metrics.…`, `tags.…`, and "took" and "trend".
+        frame: all rows, with those columns; tells which params are numbers.
+        now: the clock that ages go by.
+        trend: draws the trend cells of a window.
+        trended: the metric that the trend is of.
+    """
+    titles = _titles(names)
+    return [_make_column(name, titles[name], frame, now, trend, trended) for name in names]
+
+
+def _make_column(name: str, title: str, frame: pl.DataFrame, now: Clock, trend: Trend, trended: str) -> TableColumn:
+    kind, _ = Column.of(name)
+    if kind == "metrics":
+        return TableColumn(name, title, partial(_numbers, name), "right", min_width=6, max_width=16)
+    if kind in ("params", "tags"):
+        numeric = kind == "params" and as_numbers(frame[name]) is not None
+        if numeric:
+            return TableColumn(name, title, partial(_numeric_texts, name), "right", max_width=16)
+        return TableColumn(name, title, partial(_texts, name), max_width=20)
+    if name == "trend":
+        return TableColumn(name, f"{printable(trended)} trend" if trended else "trend", trend, width=18)
+    if name == "status":
+        return TableColumn(name, title, _statuses, width=11)
+    if name == "took":
+        return TableColumn(name, title, partial(_durations, now), "right", width=7)
+    if name == "updated":
+        return TableColumn(name, "age", partial(_ages, name, now), "right", width=4)
+    if name in ("started", "ended"):
+        return TableColumn(name, title, partial(_times, name), width=11)
+    if name == "git_commit":
+        return TableColumn(name, "commit", partial(_texts, name), width=8)
+    return TableColumn(name, title, partial(_texts, name), max_width=30 if name == "name" else 24)
+
+
+def _titles(names: Sequence[str]) -> dict[str, str]:
+    """Keys without their kind where that names one column only; with it where a param and a metric share a key."""
+    keys = [Column.of(name).key for name in names]
+    return {
+        name: printable(key if keys.count(key) == 1 else f"{Column.of(name).kind[:-1]} {key}")
+        for name, key in zip(names, keys, strict=True)
+    }

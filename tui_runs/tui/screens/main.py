@@ -1,0 +1,409 @@
+"""The main screen: the runs table, and below it the curves of the marked runs or all about one run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+from tui_runs.analysis.ranking import by_interest
+from tui_runs.frames.catalog import Column, RunKey
+from tui_runs.frames.histories import SeriesKey
+from tui_runs.tui import keys
+from tui_runs.tui.curves import XAxis, make_axes, make_picture, trend_cells
+from tui_runs.tui.marks import Look, Marks
+from tui_runs.tui.run_columns import default_columns, make_columns
+from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
+from tui_runs.tui.status import pane_tabs, status_pieces
+from tui_runs.tui.widgets.bars import Bar, Piece
+from tui_runs.tui.widgets.chart_grid import ChartGrid, LegendEntry
+from tui_runs.tui.widgets.columns import Cell, RowKey
+from tui_runs.tui.widgets.filter_bar import FilterBar, FilterInput
+from tui_runs.tui.widgets.frame_table import FrameTable
+from tui_runs.tui.widgets.run_pane import RunDetails, RunPane
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tui_runs.tui.app import TuiRunsApp
+
+_NARROW: Final = (100, 30)
+"""Below this width or height there is room for the table or what is below it, not for both."""
+_QUIET_SECONDS: Final = 0.03
+"""Pause between two repaints while data comes in."""
+_CURSOR_SECONDS: Final = 0.06
+"""The cursor must rest this long before what is below the table follows it: a held key must not be slowed down."""
+_MOST_CURVES: Final = 50
+_FEWEST_ROWS: Final = 5
+"""Rows that a table has room for, however few runs there are."""
+
+
+class MainScreen(Screen[None]):
+    """Shows what the workspace holds. It reads no file: it asks the app for points that are missing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key.binding for key in keys.MAIN if key.action not in ("mark", "sort", "app.quit", "app.command_palette")
+    ]
+    app: TuiRunsApp
+
+    def __init__(self, view: RunsView) -> None:
+        super().__init__()
+        self.view = view
+        self.marks = Marks()
+        self.x_axis = XAxis.STEP
+        self.log_y = False
+        self.trended = ""
+        self._columns: tuple[str, ...] = ()
+        self._trend_column: str | None = None
+        self._zoomed = False
+        self._detail = False
+        self._due: set[str] = set()
+        self._ready = False
+        self._painted = 0.0
+        self._cost = 0.0
+
+    def compose(self) -> ComposeResult:
+        """Status, filter, table, panes, keys."""
+        yield Bar(id="status")
+        yield FilterBar()
+        yield FrameTable(id="runs", fixed=1)
+        with Vertical(id="below"):
+            yield Bar(id="tabs")
+            with ContentSwitcher(initial="charts", id="panes"):
+                yield ChartGrid(id="charts")
+                yield RunPane(id="run")
+        yield Bar(id="keys")
+
+    def on_mount(self) -> None:
+        """Give the keys to the table; ages tick once a second."""
+        self._ready = True
+        self.table.focus()
+        self.table.empty_message = "Reading …"
+        self._fit()
+        self._show_keys()
+        self.update_soon("table", "charts", "status")
+        self.set_interval(1.0, self._tick)
+
+    # --- parts ---------------------------------------------------------------------------------------------------
+
+    @property
+    def table(self) -> FrameTable:
+        """The runs table."""
+        return self.query_one("#runs", FrameTable)
+
+    @property
+    def grid(self) -> ChartGrid:
+        """The charts."""
+        return self.query_one(ChartGrid)
+
+    @property
+    def pane(self) -> str:
+        """Which pane is shown below the table: "charts" or "run"."""
+        return self.query_one("#panes", ContentSwitcher).current or "charts"
+
+    @property
+    def cursor_run(self) -> RunKey | None:
+        """The run under the cursor."""
+        return _run(self.table.cursor_key)
+
+    def _show_keys(self) -> None:
+        """The keys bar; help and quit stay in sight when the others do not fit."""
+        shown = [key for key in keys.MAIN if key.footer]
+        self.query_one("#keys", Bar).show(_key_pieces(shown[:-2]), _key_pieces(shown[-2:]))
+
+    # --- what is painted, and when --------------------------------------------------------------------------------
+
+    def update_soon(self, *parts: str) -> None:
+        """Repaint some of "table", "charts", "run", "status": at once when nothing was painted lately, else soon."""
+        was_due = bool(self._due)
+        self._due.update(parts)
+        if was_due or not self._ready:
+            return
+        pause = max(_QUIET_SECONDS, 2 * self._cost) - (time.monotonic() - self._painted)
+        if pause <= 0:
+            self.call_next(self._update)
+        else:
+            self.set_timer(pause, self._update)
+
+    def _update(self) -> None:
+        begin = time.monotonic()
+        due, self._due = self._due, set()
+        if "table" in due:
+            self._update_table()
+        if due & {"table", "charts", "run"}:
+            self._update_below()
+        self._update_status()
+        self._ask_for_points()
+        self._painted = time.monotonic()
+        self._cost = self._painted - begin
+
+    def _update_table(self) -> None:
+        catalog = self.app.workspace.catalog
+        self.marks.keep(run for run in self.marks.runs if run in catalog)
+        metrics = by_interest(catalog.keys("metrics"))
+        self.trended = self._trend_column or (metrics[0] if metrics else "")
+        names = list(self.view.columns) or default_columns(catalog)
+        frame = self.view.frame(catalog, names)
+        changed = tuple(names) != self._columns or self.table.frame.is_empty()
+        columns = None
+        if changed or self._columns_are_stale(frame):
+            columns = make_columns(names, frame, self.app.workspace.now, self._trend, self.trended)
+            self._columns = tuple(names)
+        self.table.sort = self.view.sort
+        self.table.show(frame, columns)
+        self.table.empty_message = self._why_empty(len(catalog))
+        # A short table leaves its room to the charts; what a filter hides does not move them.
+        self.table.styles.max_height = max(len(catalog), _FEWEST_ROWS) + 2
+        self.query_one(FilterBar).say(frame.height, len(catalog))
+        self._update_marks()
+
+    def _columns_are_stale(self, frame: pl.DataFrame) -> bool:
+        """While runs come in, a param that looked like a number may turn out to be text."""
+        return frame.height != self.table.frame.height
+
+    def _why_empty(self, runs: int) -> list[str]:
+        if self.app.reading:
+            return ["Reading …"]
+        if runs:
+            return ["No run has all of these words.", "esc in the filter shows all runs again"]
+        if self.app.workspace.problems:
+            return ["No run could be read.", "p shows what is wrong"]
+        return ["There are no runs here yet.", "They will appear as soon as a training logs one."]
+
+    def _update_marks(self) -> None:
+        self.table.marks = {run: look.colour for run, look in self.marks.looks().items()} if self.marks.runs else {}
+
+    def _trend(self, window: pl.DataFrame) -> Sequence[Cell]:
+        looks = self.marks.looks() if self.marks.runs else {}
+        return trend_cells(window, self.trended, self.app.workspace.histories, looks, 18)
+
+    def _update_below(self) -> None:
+        if not self.query_one("#below").display:
+            return
+        if self.pane == "run":
+            self.query_one(RunPane).show(self._details(), self.app.workspace.now())
+        else:
+            self._update_charts()
+        tabs, right = pane_tabs(self.pane, self.marks, self.cursor_run is not None)
+        self.query_one("#tabs", Bar).show(tabs, right)
+
+    def _details(self) -> RunDetails | None:
+        run = self.cursor_run
+        catalog = self.app.workspace.catalog
+        if run is None or run not in catalog:
+            return None
+        row = catalog.run(run)
+        return RunDetails(row, catalog.texts_of("params", run), catalog.texts_of("tags", run), catalog.metrics_of(run))
+
+    def _charted(self) -> list[RunKey]:
+        """The runs whose curves are drawn: the marked ones, or else the one under the cursor."""
+        if self.marks.runs:
+            return self.marks.runs[:_MOST_CURVES]
+        return [self.cursor_run] if self.cursor_run else []
+
+    def _update_charts(self) -> None:
+        runs = self._charted()
+        catalog = self.app.workspace.catalog
+        plain = Look(self.app.theme_variables.get("foreground", "#808080"))
+        marked = self.marks.looks() if self.marks.runs else {}
+        looks = {run: marked.get(run, plain) for run in runs}
+        names = catalog.names(runs)
+        metrics = by_interest({key for run in runs for key in catalog.metric_keys_of(run)})
+        entries = [LegendEntry(names.get(run, ""), look.colour, look.dash) for run, look in looks.items()]
+        cut = len(self.marks.runs) - len(runs)
+        self.grid.offer(metrics, entries, f"{cut} more marked runs are not drawn" if cut > 0 else "")
+        axes = make_axes(self.x_axis, log_y=self.log_y)
+        histories = self.app.workspace.histories
+        self.grid.show(
+            [make_picture(key, looks, names, histories, self.x_axis, axes) for key in self.grid.metrics_shown]
+        )
+
+    def _update_status(self) -> None:
+        left, right = status_pieces(self.app.workspace, following=self.app.following)
+        self.query_one("#status", Bar).show(left, right)
+
+    def _ask_for_points(self) -> None:
+        """Have the points fetched that the screen needs and that are not held: charts first, then trends."""
+        wanted: list[SeriesKey] = []
+        if self.query_one("#below").display and self.pane == "charts":
+            wanted += [SeriesKey(*run, metric) for metric in self.grid.metrics_shown for run in self._charted()]
+        if self.trended and "trend" in self._columns and self.table.display:
+            wanted += [SeriesKey(str(key[0]), str(key[1]), self.trended) for key in self.table.visible_keys]
+        self.app.fetch(wanted, self._charted())
+
+    def _tick(self) -> None:
+        """Ages and durations move on."""
+        if self.app.screen is self:
+            self.table.refresh_rows()
+            self.update_soon("status")
+
+    # --- what the user does ---------------------------------------------------------------------------------------
+
+    @on(FrameTable.RowHighlighted)
+    def _cursor_moved(self) -> None:
+        if self.pane == "run" or not self.marks.runs:
+            self.set_timer(_CURSOR_SECONDS, self._cursor_rests) if not self._waits_for_cursor else None
+            self._waits_for_cursor = True
+
+    _waits_for_cursor = False
+
+    def _cursor_rests(self) -> None:
+        self._waits_for_cursor = False
+        self.update_soon("run" if self.pane == "run" else "charts")
+
+    @on(FrameTable.Marked)
+    def _toggle_mark(self, event: FrameTable.Marked) -> None:
+        run = _run(event.key)
+        if run is not None:
+            self.marks.toggle(run)
+            self._update_marks()
+            self.update_soon("charts")
+
+    @on(FrameTable.SortRequested)
+    @on(FrameTable.HeaderSelected)
+    def _sort(self, event: FrameTable.SortRequested | FrameTable.HeaderSelected) -> None:
+        if event.column == "trend":
+            return
+        self.view = replace(self.view, sort=self.view.sorted_by(event.column))
+        self.update_soon("table")
+
+    @on(FrameTable.RowSelected)
+    def _open_run(self) -> None:
+        self.action_pane("run")
+
+    @on(FilterBar.Changed)
+    def _filter(self, event: FilterBar.Changed) -> None:
+        self.view = replace(self.view, words=event.words)
+        self.update_soon("table")
+
+    @on(FilterInput.Left)
+    def _filter_left(self) -> None:
+        self.table.focus()
+
+    @on(ChartGrid.PageChanged)
+    def _page_changed(self) -> None:
+        self.update_soon("charts")
+
+    @on(Bar.Pressed)
+    async def _bar_pressed(self, event: Bar.Pressed) -> None:
+        target = self.table if event.action in ("mark", "sort") else self
+        await target.run_action(event.action)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Show both parts where there is room for them."""
+        self._fit()
+
+    def _fit(self) -> None:
+        width, height = self.app.size
+        only_one = self._zoomed or width < _NARROW[0] or height < _NARROW[1]
+        self.set_class(only_one and not self._detail, "-only-table")
+        self.set_class(only_one and self._detail, "-only-below")
+        self.update_soon("charts")
+
+    def _go(self, *, below: bool) -> None:
+        """Give the keys to the table, or to what is below it."""
+        self._detail = below
+        self._fit()
+        if not below:
+            self.table.focus()
+        elif self.pane == "run":
+            self.query_one(RunPane).focus()
+
+    # --- actions --------------------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Type into the filter."""
+        self._go(below=False)
+        self.query_one(FilterBar).field.focus()
+
+    def action_unmark(self) -> None:
+        """Unmark all runs."""
+        self.marks.clear()
+        self._update_marks()
+        self.update_soon("charts")
+
+    def action_newest(self) -> None:
+        """Sort by start, the newest first."""
+        self.view = replace(self.view, sort=NEWEST_FIRST)
+        self.update_soon("table")
+
+    def action_x_axis(self) -> None:
+        """The next kind of x axis."""
+        self.x_axis = self.x_axis.next
+        self.update_soon("charts")
+
+    def action_log_y(self) -> None:
+        """Logarithmic or linear y axes."""
+        self.log_y = not self.log_y
+        self.update_soon("charts")
+
+    def action_page(self, pages: int) -> None:
+        """Other charts."""
+        self.grid.turn(pages)
+
+    def action_single(self) -> None:
+        """One large chart, or as many as fit."""
+        self.grid.toggle_single()
+
+    def action_pane(self, name: str) -> None:
+        """Show a pane below the table."""
+        self.query_one("#panes", ContentSwitcher).current = name
+        if self.has_class("-only-table") or self.has_class("-only-below"):
+            self._go(below=True)
+        self.update_soon("charts" if name == "charts" else "run")
+
+    def action_zoom(self) -> None:
+        """One part on the whole screen, or both."""
+        self._zoomed = not self._zoomed
+        self._fit()
+
+    def action_next_pane(self) -> None:
+        """From the table to what is below it, and back."""
+        self._go(below=not self._detail)
+
+    def action_trend(self) -> None:
+        """Trend of the metric under the column cursor, or of the first one again."""
+        kind, key = Column.of(self.table.cursor_column or "")
+        self._trend_column = key if kind == "metrics" else None
+        self._columns = ()
+        self.update_soon("table")
+
+    def action_follow(self) -> None:
+        """Follow, or hold still."""
+        self.app.follow(not self.app.following)
+        self.update_soon("status")
+
+    def action_problems(self) -> None:
+        """What could not be read."""
+        from tui_runs.tui.screens.problems import ProblemsScreen  # noqa: PLC0415  not needed at the start
+
+        self.app.push_screen(ProblemsScreen(self.app.workspace.problems))
+
+    def action_help(self) -> None:
+        """All keys."""
+        from tui_runs.tui.screens.help import HelpScreen  # noqa: PLC0415  not needed at the start
+
+        self.app.push_screen(HelpScreen())
+
+    def action_theme(self) -> None:
+        """Dark or light."""
+        self.app.switch_theme()
+
+
+def _run(key: RowKey | None) -> RunKey | None:
+    return RunKey(str(key[0]), str(key[1])) if key else None
+
+
+def _key_pieces(shown: Sequence[keys.Key]) -> list[Piece]:
+    pieces = [Piece(" ")]
+    for key in shown:
+        pieces += [Piece(key.spelt, "key", key.action), Piece(f" {key.label}  ", "muted", key.action)]
+    return pieces

@@ -1,0 +1,51 @@
+"""What the bars of the main screen say."""
+
+from __future__ import annotations
+
+from tui_runs.display import age, clip
+from tui_runs.frames.workspace import SourceState, Workspace
+from tui_runs.tui.marks import Marks
+from tui_runs.tui.widgets.bars import Piece
+
+
+def status_pieces(workspace: Workspace, *, following: bool) -> tuple[list[Piece], list[Piece]]:
+    """The line at the top: which stores, how many runs, and how current all of it is."""
+    left = [Piece(" tui-runs ", "title")]
+    counts = workspace.catalog.count_by_source()
+    for opened in workspace.sources.values():
+        read = counts.get(opened.name, 0)
+        left += [Piece(f"  {opened.adapter} ", "muted"), Piece(clip(opened.name, 48))]
+        if opened.state is SourceState.READING:
+            of = f" of {opened.total:,}" if opened.total else ""
+            left.append(Piece(f"  reading {read:,}{of} …", "warn"))
+        else:
+            left.append(Piece(f"  {read:,} run{'s' if read != 1 else ''}", "muted"))
+        if opened.state is SourceState.STALE and opened.trouble is not None:
+            left.append(Piece(f"  stale: {opened.trouble.what}", "bad"))
+    right: list[Piece] = []
+    running = workspace.catalog.count("running")
+    if running:
+        right.append(Piece(f"▶ {running:,} running  ", "good"))
+    problems = len(workspace.problems)
+    if problems:
+        right.append(Piece(f"▲ {problems:,} problem{'s' if problems != 1 else ''}  ", "warn", "problems"))
+    if not following:
+        right.append(Piece("not following  ", "warn", "follow"))
+    if workspace.updated is not None:
+        since = age(workspace.updated, workspace.now())
+        right.append(Piece("updated now " if since == "now" else f"updated {since} ago ", "muted"))
+    return left, right
+
+
+def pane_tabs(pane: str, marks: Marks, has_run: bool) -> tuple[list[Piece], list[Piece]]:
+    """The line between the table and what is below it."""
+    left = [
+        Piece(f" {title} ", "chosen" if name == pane else "muted", f"pane('{name}')")
+        for name, title in (("charts", "Charts"), ("run", "Run"))
+    ]
+    if pane == "run":
+        return left, [Piece("the run under the cursor ", "muted")] if has_run else []
+    marked = len(marks.runs)
+    if marked:
+        return left, [Piece(f"{marked} marked run{'s' if marked != 1 else ''} ", "muted")]
+    return left, [Piece("the run under the cursor · space marks runs to compare ", "muted")] if has_run else []

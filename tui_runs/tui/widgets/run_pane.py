@@ -1,0 +1,150 @@
+"""Everything about one run: where it came from, its params, its metrics with their extremes, its tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from tui_runs.display import MISSING, age, clip, duration, moment, number, printable
+
+_LONGEST = 2000
+"""Characters of one value that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """A run, whole.
+
+    Args:
+        run: one row, schema RUNS, as a dict.
+        params: columns key and value.
+        tags: the same.
+        metrics: the columns of METRICS without run_id.
+    """
+
+    run: dict[str, object]
+    params: pl.DataFrame
+    tags: pl.DataFrame
+    metrics: pl.DataFrame
+
+
+class RunPane(VerticalScroll, can_focus=True):
+    """Shows one run; scrolls."""
+
+    DEFAULT_CSS = """
+    RunPane { padding: 0 1; scrollbar-size-vertical: 1; background: $background; }
+    RunPane Static { width: 1fr; height: auto; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._shown: tuple[object, ...] | None = None
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield Static(id="run-text", markup=False)
+
+    def show(self, details: RunDetails | None, now: datetime) -> None:
+        """Show another run, or the same one as it is now."""
+        variables = self.app.theme_variables
+        looks = {name: variables.get(name, "") for name in ("primary", "warning", "error", "success")}
+        muted = variables.get("muted", "")
+        text = Text(no_wrap=False, overflow="fold")
+        if details is None:
+            text.append("No run under the cursor.", muted)
+        else:
+            _facts(text, details.run, now, muted)
+            _table(text, "metrics", _metric_rows(details.metrics), muted, looks)
+            _texts(text, "params", details.params, muted, looks)
+            _texts(text, "tags", details.tags, muted, looks)
+        self.query_one("#run-text", Static).update(text)
+
+
+def _facts(text: Text, run: dict[str, object], now: datetime, muted: str) -> None:
+    started, ended, updated = (_when(run[name]) for name in ("started", "ended", "updated"))
+    text.append(printable(str(run["name"] or run["run_id"])), "bold")
+    text.append(f"  {run['status']}\n", muted)
+    took = duration(((ended or now) - started).total_seconds()) if started else MISSING
+    facts = [
+        ("id", run["run_id"]),
+        ("experiment", run["experiment"]),
+        ("started", f"{moment(started)}  ({age(started, now)} ago)" if started else None),
+        ("ended", moment(ended) if ended else None),
+        ("took", took if ended or run["status"] == "running" else None),
+        ("last point", f"{age(updated, now)} ago" if updated else None),
+        ("user", run["user"]),
+        ("host", run["host"]),
+        ("command", run["command"]),
+        ("commit", run["git_commit"]),
+        ("parent", run["parent_id"]),
+        ("group", run["group"]),
+        ("source", run["source"]),
+        ("path", run["uri"]),
+    ]
+    for name, value in facts:
+        if value is not None:
+            text.append(f"{name:<12}", muted)
+            text.append(printable(str(value)) + "\n")
+    if run["notes"]:
+        text.append("notes\n", muted)
+        for line in str(run["notes"]).splitlines()[:40]:
+            text.append(f"  {clip(printable(line), _LONGEST)}\n")
+
+
+def _when(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) else None
+
+
+def _metric_rows(metrics: pl.DataFrame) -> list[tuple[str, ...]]:
+    rows = [("metric", "last", "at step", "min", "at step", "max", "at step", "points")]
+    for row in metrics.iter_rows(named=True):
+        sign = "" if row["exact"] else "~"
+        rows.append(
+            (
+                printable(row["key"]),
+                number(row["last"], 6),
+                str(row["last_step"]),
+                sign + number(row["min"], 6),
+                str(row["min_step"]),
+                sign + number(row["max"], 6),
+                str(row["max_step"]),
+                sign + str(row["count"]),
+            )
+        )
+    return rows if len(rows) > 1 else []
+
+
+def _table(text: Text, title: str, rows: Sequence[tuple[str, ...]], muted: str, looks: dict[str, str]) -> None:
+    if not rows:
+        return
+    text.append("\n")
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for number_of_row, row in enumerate(rows):
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            padded = cell.ljust(width) if column == 0 else cell.rjust(width)
+            look = muted if number_of_row == 0 or column in (2, 4, 6) else ""
+            if number_of_row and cell.lstrip("~") in ("NaN", "∞", "-∞"):
+                look = looks["error"]
+            text.append(padded + "  ", look)
+        text.append("\n")
+
+
+def _texts(text: Text, title: str, frame: pl.DataFrame, muted: str, looks: dict[str, str]) -> None:
+    if frame.is_empty():
+        return
+    text.append(f"\n{title}\n", muted)
+    keys = [printable(key) for key in frame["key"]]
+    width = min(max(map(len, keys)), 40)
+    for key, value in zip(keys, frame["value"], strict=True):
+        text.append(f"{key:<{width}}  ", muted)
+        if value == "":
+            text.append('""\n', looks["warning"])
+        else:
+            text.append(clip(printable(value), _LONGEST) + "\n")
