@@ -8,15 +8,29 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
+from typing import Final
 
 MISSING = "—"
 """Stands for null. An empty string shows as two quotes, NaN as NaN: the three are different things."""
 
-# C0 and C1 controls, DEL, line and paragraph separators, bidi marks, embeddings, overrides and isolates, zero-width
-# characters, the byte-order mark, interlinear anchors, tag characters, and lone surrogates (undecodable bytes).
-_HOSTILE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+STATUS_GLYPHS: Final = {
+    "scheduled": "◌",
+    "running": "▶",
+    "finished": "✔",
+    "failed": "✖",
+    "killed": "■",
+    "stale": "◍",
+    "deleted": "⌫",
+    "unknown": "?",
+}
+"""One cell each; the word stands beside it, so that nobody has to learn them."""
+
+# C0 and C1 controls, DEL, soft hyphen, line and paragraph separators, bidi marks, embeddings, overrides and isolates,
+# zero-width characters, the byte-order mark, interlinear anchors, shorthand and musical controls, tag characters, and
+# lone surrogates (undecodable bytes).
+HOSTILE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
 
 
@@ -35,14 +49,17 @@ def printable(text: str) -> str:
     The result holds no character that moves the cursor, changes colours or the direction of writing. It may still
     look like markup: give it to rich as a Text or a Segment, never as a string to be parsed.
     """
-    return text if text.isascii() and text.isprintable() else _HOSTILE.sub(_symbol, text)
+    return text if text.isascii() and text.isprintable() else HOSTILE.sub(_symbol, text)
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A metric value in few characters: 0.2128, 12.4, 3.2e-05, 1.20e+06, NaN, ∞.
+    """A metric value in few characters: 0.2128, 12.4, 100000, 3.2e-05, 1.2e+06, NaN, ∞.
+
+    Two values that differ by more than one unit of the last significant digit never look the same. Below a million
+    (or 10**digits) all whole digits are shown; zeros at the end of a fraction are not.
 
     Args:
-        value: the number; None is missing.
+        value: the number; None is missing. Minus zero equals zero, and looks like it.
         digits: significant digits, 1 to 17.
     """
     if value is None:
@@ -51,21 +68,29 @@ def number(value: float | None, digits: int = 4) -> str:
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if value == int(value) and abs(value) < 10**7:
+    size = abs(value)
+    most = 10.0 ** max(digits, 6)
+    if size < most and value == int(value):
         return str(int(value))
-    text = f"{value:.{digits}g}"
-    if "e" not in text and abs(value) < 10 ** (digits - 1):
-        return text
-    return text if "e" in text or abs(value) < 10**7 else f"{value:.{digits - 1}e}"
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    if size < 1e-4 or size >= most - 0.5:
+        return f"{_without_zeros(mantissa)}e{exponent}"
+    return _without_zeros(f"{value:.{max(digits - 1 - int(exponent), 0)}f}")
+
+
+def _without_zeros(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in at most seven characters: 0.4s, 12s, 41m, 1h 04m, 3d 02h."""
+    """A length of time in at most seven characters: 23ms, 0.4s, 12s, 9m 05s, 41m, 1h 04m, 3d 02h; a minus comes on top."""
     if seconds is None:
         return MISSING
     if seconds < 0:
         return "-" + duration(-seconds)
-    if seconds < 10:
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 9.95:
         return f"{seconds:.1f}s"
     if seconds < 60:
         return f"{int(seconds)}s"
@@ -80,13 +105,22 @@ def duration(seconds: float | None) -> str:
 
 
 def age(then: datetime | None, now: datetime) -> str:
-    """How long ago, in at most four characters: now, 12s, 41m, 3h, 12d, 2y."""
-    if then is None:
+    """How long ago a point in time is, as `ago` says it."""
+    return MISSING if then is None else ago((now - then).total_seconds())
+
+
+def ago(seconds: float | None) -> str:
+    """How long ago, in at most four characters: now, 12s, 41m, 3h, 12d, 2y; -3h is in the future.
+
+    Up to a minute in the future is "now": the clocks of two machines differ.
+    """
+    if seconds is None:
         return MISSING
-    seconds = (now - then).total_seconds()
+    if seconds < -60:
+        return "-" + ago(-seconds)
     if seconds < 1:
         return "now"
-    for size, unit, limit in ((1, "s", 100), (60, "m", 100), (3600, "h", 48), (86400, "d", 730)):
+    for size, unit, limit in ((1, "s", 100), (60, "m", 100), (3600, "h", 48), (86400, "d", 731)):
         if seconds / size < limit:
             return f"{int(seconds / size)}{unit}"
     return f"{int(seconds / (365.25 * 86400))}y"
@@ -94,16 +128,31 @@ def age(then: datetime | None, now: datetime) -> str:
 
 def moment(then: datetime | None) -> str:
     """A point in time in the reader's own zone: 2026-11-20 22:51:55."""
-    return MISSING if then is None else f"{then.astimezone():%Y-%m-%d %H:%M:%S}"
+    if then is None:
+        return MISSING
+    try:
+        return then.astimezone().isoformat(" ", "seconds")[:19]
+    except (OverflowError, ValueError, OSError):  # the first or the last day that Python knows
+        return then.isoformat(" ", "seconds")[:19]
 
 
 def iso(then: datetime | None) -> str | None:
-    """A point in time as ISO 8601 in UTC, for programs: 2026-11-20T22:51:55.123Z."""
+    """A point in time as ISO 8601 in UTC, for programs: 2026-11-20T22:51:55.123Z, six decimals where it has more."""
     if then is None:
         return None
-    return then.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    timespec = "microseconds" if then.microsecond % 1000 else "milliseconds"
+    return then.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def clip(text: str, width: int) -> str:
-    """Cut text to a number of characters, with … where something is missing."""
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+    """Cut text to a number of terminal cells, with … where something is missing; nothing fits into less than one."""
+    if width < 1:
+        return ""
+    if text.isascii():
+        return text if len(text) <= width else text[: width - 1] + "…"
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  40 ms of start-up, and most text is ASCII
+
+    start = text[: 8 * width]  # a value may hold a megabyte; eight marks on one letter are more than any language has
+    if len(start) == len(text) and cell_len(text) <= width:
+        return text
+    return set_cell_size(start, width - 1).rstrip() + "…"

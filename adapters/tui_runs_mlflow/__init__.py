@@ -22,7 +22,7 @@ class MlflowAdapter:
 
     def match(self, location: str) -> Match | None:
         """Recognise a store's directory, or that of one experiment, by a meta.yaml as MLflow writes it."""
-        from tui_runs_mlflow.store_layout import experiment_at  # noqa: PLC0415
+        from tui_runs_mlflow.store_layout import experiment_at, is_directory  # noqa: PLC0415
 
         path = _path_of(location)
         if path is None:
@@ -32,7 +32,7 @@ class MlflowAdapter:
         try:
             with os.scandir(path) as entries:
                 for _, entry in zip(range(_LOOK_AT), entries, strict=False):
-                    if entry.is_dir() and experiment_at(entry.path):
+                    if is_directory(entry) and experiment_at(entry.path):
                         return Match(f"{entry.name}/meta.yaml of an MLflow experiment")
         except (OSError, ValueError):
             return None
@@ -49,7 +49,7 @@ class MlflowAdapter:
 
         path = _path_of(location)
         if path is None:
-            raise LocationError(f"{location} is not a path.", "Give a directory, such as ./mlruns.")
+            raise LocationError(f"{location!r} is not a path.", "Give a directory, such as ./mlruns.")
         path = os.path.abspath(path)
         only = None
         if experiment_at(path):
@@ -62,5 +62,8 @@ def _path_of(location: str) -> str | None:
     """The path that a location names: itself, or that of a file: URL; None for other URLs."""
     if "://" not in location and not location.startswith("file:"):
         return location
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError:  # half an IPv6 address
+        return None
     return unquote(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None

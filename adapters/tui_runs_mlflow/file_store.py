@@ -60,7 +60,9 @@ class FileStore:
             os.scandir(root).close()
         except OSError as error:
             why = unreadable(root, error)
-            raise LocationError(f"{root}: {why.what}", why.remedy) from None
+            raise LocationError(f"{why.uri}: {why.what}", why.remedy) from None
+        except ValueError:  # a NUL or the like
+            raise LocationError(f"{root!r} is not a path.", "Give a directory, such as ./mlruns.") from None
 
     def scan(self) -> Iterator[RunBatch]:
         """Read every run, those whose directories changed last first. See `tui_runs.adapter.Source`."""
@@ -126,23 +128,19 @@ class FileStore:
 
     def _remember(self, run: RunRead) -> bool:
         """Note what was read of a run; False where it is not to be shown."""
-        known = known_run(run)
-        self._known[run.directory] = known
+        self._known[run.directory] = known_run(run)
         if run.meta is None:
             return True
         if run.deleted and not self._with_deleted:
             return False
-        first = self._directories.setdefault(run.meta.run_id, run.directory)
-        if first == run.directory:
+        run_id = run.meta.run_id
+        first = self._directories.get(run_id, run.directory)
+        if first == run.directory or not os.path.isdir(first):  # not there: it was moved since the last scan
+            self._directories[run_id] = run.directory
             return True
-        # The same id again: a link to a run that is shown anyway, or a copy, which cannot be told apart.
-        known.run_id = None
-        if os.path.realpath(first) == os.path.realpath(run.directory):
-            return False
-        what = f"It has the run id of {first}, which is shown in its place."
-        run.problems.append(Problem(run.directory, what, "Delete one of the two, or give it an id of its own."))
-        run.meta = None
-        return True
+        run.give_way(first)
+        self._known[run.directory] = known_run(run)
+        return bool(run.problems)
 
     def history(
         self, run_ids: Sequence[str], metrics: Sequence[str] | None = None, cursor: Cursor | None = None

@@ -8,6 +8,7 @@ line that is no point is skipped and reported (the client fails on the whole sto
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -108,7 +109,8 @@ def _parse_joined(files: Sequence[bytes], first: int, last: int) -> pl.DataFrame
 def _parse_carefully(data: bytes, series: int, bad: list[BadLines]) -> pl.DataFrame:
     points: list[tuple[int, int, float, int]] = []
     wrong: list[tuple[int, bytes]] = []
-    for number, line in enumerate(data.split(b"\n"), 1):
+    # The fast path takes a byte order mark at the beginning for granted.
+    for number, line in enumerate(data.removeprefix(BOM_UTF8).split(b"\n"), 1):
         fields = line.strip().split(b" ")
         if fields == [b""]:
             continue
@@ -158,8 +160,9 @@ def summarise(points: pl.DataFrame) -> pl.DataFrame:
 
 def _latest_of_unordered(points: pl.DataFrame) -> pl.DataFrame:
     """The latest point of each series that does not simply rise: columns series, last, last_step, last_ms."""
-    step, ms = pl.col("step").diff(), pl.col("ms").diff()
-    falls = (pl.col("series").diff() == 0) & ((step < 0) | ((step == 0) & (ms <= 0)))
+    series, step, ms = pl.col("series"), pl.col("step"), pl.col("ms")  # compared, as differences may overflow
+    earlier = (step < step.shift()) | ((step == step.shift()) & (ms <= ms.shift()))
+    falls = (series == series.shift()) & earlier
     unordered = points.lazy().filter(falls).select(pl.col("series").unique()).collect()
     ties = (
         points.lazy()

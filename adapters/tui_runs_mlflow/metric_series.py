@@ -13,6 +13,7 @@ from tui_runs.adapter import Problem, RunBatch
 from tui_runs.follow import read_appended
 from tui_runs.schema import METRICS, PARAMS, RUNS, conform, empty
 from tui_runs_mlflow.metric_lines import BadLines, parse_points, summarise, time_of
+from tui_runs_mlflow.run_files import problem_with
 
 _CHUNK: Final = 16 << 20
 
@@ -33,8 +34,8 @@ class Summary(NamedTuple):
         """The summary of both parts of a file; on equal terms the earlier one stays."""
         newer = (later.last_step, later.last_ms, later.last) > (self.last_step, self.last_ms, self.last)
         latest = later if newer else self
-        low = later if later.min < self.min or self.min != self.min else self
-        high = later if later.max > self.max or self.max != self.max else self
+        low = later if later.min < self.min or (self.min != self.min and later.min == later.min) else self
+        high = later if later.max > self.max or (self.max != self.max and later.max == later.max) else self
         return Summary(
             latest.last,
             latest.last_step,
@@ -62,7 +63,8 @@ def advance(series: Sequence[MetricSeries], problems: list[Problem]) -> tuple[li
     """Read what was appended to some metric files, about 16 MiB in all at most.
 
     Returns:
-        Those that have grown or were rewritten, and whether there is more to read.
+        Those that have grown or were rewritten (without a summary, if they are empty now), and whether there is more
+        to read.
     """
     grown: list[MetricSeries] = []
     chunks: list[bytes] = []
@@ -79,7 +81,7 @@ def advance(series: Sequence[MetricSeries], problems: list[Problem]) -> tuple[li
             one.summary = None
         one.offset = appended.offset
         more = more or appended.more
-        if appended.data:
+        if appended.data or appended.restarted:
             budget -= len(appended.data)
             grown.append(one)
             chunks.append(appended.data)
@@ -87,14 +89,17 @@ def advance(series: Sequence[MetricSeries], problems: list[Problem]) -> tuple[li
     for row in summarise(points).iter_rows():
         one, later = grown[row[0]], Summary(*row[1:])
         one.summary = one.summary.merge(later) if one.summary else later
-    problems += [bad_lines_problem(grown[lines.series].path, lines) for lines in bad]
+    for lines in bad:
+        one = grown[lines.series]
+        problems.append(bad_lines_problem(one.path, lines, from_start=one.offset == len(chunks[lines.series])))
     return grown, more
 
 
-def bad_lines_problem(path: str, lines: BadLines) -> Problem:
-    """Say which lines of a metric file are no points."""
-    what = f"{lines.count} of its lines are no points; the first is line {lines.line}: {lines.text!r}."
-    return Problem(path, what, "They are left out; the other lines are shown.")
+def bad_lines_problem(path: str, lines: BadLines, *, from_start: bool) -> Problem:
+    """Say which lines of a metric file are no points; by number if they were read from the file's beginning."""
+    where = f"line {lines.line}: " if from_start else ""
+    what = f"{lines.count} of its lines are no points; the first is {where}{lines.text!r}."
+    return problem_with(path, what, "They are left out; the other lines are shown.")
 
 
 def series_batch(series: Sequence[MetricSeries], problems: Sequence[Problem] = ()) -> RunBatch:

@@ -19,6 +19,7 @@ from tui_runs_mlflow.run_files import (
     RunMeta,
     clean,
     parts_of,
+    problem_with,
     read_file,
     read_run_meta,
     read_texts,
@@ -31,6 +32,8 @@ WHOLE_FILE: Final = 4 << 20
 """Bytes up to which a metric file is read whole at once; of a longer one the end comes first."""
 _TAIL: Final = 1 << 16
 
+_TWIN_REMEDY: Final = "Delete one of the two, or give it an id of its own."
+_STATUS_REMEDY: Final = "It shows as unknown."
 _STATUSES: Final = {1: "running", 2: "scheduled", 3: "finished", 4: "failed", 5: "killed"}
 
 
@@ -76,7 +79,7 @@ class RunRead:
     def fingerprint(self) -> int:
         """Differs when anything that is shown of the run differs, but for its metrics."""
         uris = tuple(problem.uri for problem in self.problems)
-        return hash((self.meta, tuple(sorted(self.params)), tuple(sorted(self.tags)), uris))
+        return hash((self.meta, self.experiment, tuple(sorted(self.params)), tuple(sorted(self.tags)), uris))
 
     @property
     def metrics_size(self) -> int:
@@ -87,6 +90,13 @@ class RunRead:
     def deleted(self) -> bool:
         """The run or its experiment is in the trash."""
         return self.experiment.deleted or (self.meta is not None and self.meta.deleted)
+
+    def give_way(self, first: str) -> None:
+        """Do not show this run, as the directory `first` has one of its id: this is a link to that, or a copy."""
+        self.meta, self.problems = None, []
+        if os.path.realpath(first) != os.path.realpath(self.directory):
+            what = f"It has the run id of {first}, which is shown in its place."
+            self.problems = [problem_with(self.directory, what, _TWIN_REMEDY)]
 
 
 def read_run(
@@ -102,18 +112,18 @@ def read_run(
     try:
         run.meta = read_run_meta(directory)
     except MetaError as error:
-        run.problems.append(Problem(path, f"The run's meta.yaml {error}.", META_REMEDY))
+        run.problems.append(problem_with(path, f"The run's meta.yaml {error}.", META_REMEDY))
     except FileNotFoundError:
         if not os.path.isdir(directory):
             return None
-        run.problems.append(Problem(path, "It is missing, so the run is not shown.", META_REMEDY))
+        run.problems.append(problem_with(path, "It is missing, so the run is not shown.", META_REMEDY))
     except OSError as error:
         run.problems.append(unreadable(path, error))
     if run.meta is None or (run.deleted and not with_deleted):
         return run
     if run.meta.status not in _STATUSES:
         run.problems.append(
-            Problem(path, f"Its status is {run.meta.status}, which MLflow does not define.", "It shows as unknown.")
+            problem_with(path, f"Its status is {run.meta.status}, which MLflow does not define.", _STATUS_REMEDY)
         )
     try:
         parts = parts_of(directory, run.problems)
@@ -150,7 +160,7 @@ def _read_metrics(directory: str, run: RunRead) -> list[MetricFile]:
             continue
         if file.end == 0 and run.meta is not None and run.meta.status != 1:
             what = "The metric file is empty." if not file.data else "The metric file holds no whole line."
-            run.problems.append(Problem(path, what, "Nothing was logged there, or the writer was killed."))
+            run.problems.append(problem_with(path, what, "Nothing was logged there, or the writer was killed."))
         files.append(file)
     return files
 
@@ -199,7 +209,8 @@ def metrics_of(runs: Sequence[RunRead], problems: list[Problem]) -> pl.DataFrame
     files = [(run.meta.run_id, file) for run in runs if run.meta is not None for file in run.metrics]
     points, bad = parse_points([file.data for _, file in files])
     for lines in bad:
-        problems.append(bad_lines_problem(files[lines.series][1].path, lines))
+        file = files[lines.series][1]
+        problems.append(bad_lines_problem(file.path, lines, from_start=file.whole))
     if points.is_empty():
         return empty(METRICS)
     columns = {

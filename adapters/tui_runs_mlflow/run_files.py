@@ -15,7 +15,7 @@ from typing import Final
 
 from tui_runs.adapter import Problem
 
-_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OPEN: Final = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 _READ_SIZE: Final = 1 << 16
 TEXT_LIMIT: Final = 1 << 20
 """Bytes of a param or tag that are shown; mlflow itself writes at most 6,000 characters of a param."""
@@ -24,6 +24,7 @@ DEPTH_LIMIT: Final = 32
 
 META_REMEDY: Final = "Restore the file from a backup, or delete its directory; the other runs are not affected."
 _LINK_REMEDY: Final = "Links inside a run are not followed; put the file itself there."
+_SPECIAL_REMEDY: Final = "Only regular files are read; delete it if it is of no use."
 
 
 class MetaError(Exception):
@@ -79,6 +80,9 @@ def walk_files(directory: str, problems: list[Problem]) -> Iterator[tuple[str, s
                     if entry.is_dir(follow_symlinks=False):
                         if depth < DEPTH_LIMIT:
                             todo.append((f"{prefix}{entry.name}/", entry.path, depth + 1))
+                    elif not (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+                        # Reading a named pipe would take from it what was meant for another.
+                        problems.append(problem_with(entry.path, "It is a pipe, socket or device.", _SPECIAL_REMEDY))
                     elif entry.name != ".DS_Store":
                         yield prefix + entry.name, entry.path
         except FileNotFoundError:
@@ -99,9 +103,9 @@ def parts_of(directory: str, problems: list[Problem]) -> dict[str, str]:
             if entry.is_dir(follow_symlinks=False):
                 parts[entry.name] = entry.path
             elif entry.name in ("params", "tags", "metrics") and entry.is_symlink():
-                problems.append(Problem(entry.path, "It is a symbolic link.", _LINK_REMEDY))
+                problems.append(problem_with(entry.path, "It is a symbolic link.", _LINK_REMEDY))
             elif entry.name in ("params", "tags", "metrics"):
-                problems.append(Problem(entry.path, "It is a file where a directory should be.", META_REMEDY))
+                problems.append(problem_with(entry.path, "It is a file where a directory should be.", META_REMEDY))
     return parts
 
 
@@ -121,30 +125,35 @@ def read_texts(directory: str, problems: list[Problem]) -> list[tuple[str, str]]
         except UnicodeDecodeError:
             value = data.decode(errors="replace")
             problems.append(
-                Problem(path, "The value is not UTF-8 text.", "It is shown with � for each unreadable byte.")
+                problem_with(path, "The value is not UTF-8 text.", "It is shown with � for each unreadable byte.")
             )
         if len(data) >= TEXT_LIMIT:
-            problems.append(Problem(path, "The value is longer than 1 MiB.", "Only its beginning is shown."))
+            problems.append(problem_with(path, "The value is longer than 1 MiB.", "Only its beginning is shown."))
         texts.append((clean(key), value))
     return texts
 
 
 def clean(name: str) -> str:
-    """A file name, or text from YAML, as text that UTF-8 and so a frame can hold: anything else is replaced."""
-    return name if name.isascii() else name.encode("utf-8", "surrogatepass").decode(errors="replace")
+    r"""A file name as text that UTF-8, and so a frame, can hold: a byte that is no text becomes `\udcff` or so."""
+    return name if name.isascii() else name.encode(errors="backslashreplace").decode()
+
+
+def problem_with(path: str, what: str, remedy: str) -> Problem:
+    """A Problem with a file, whatever bytes are in its name."""
+    return Problem(clean(path), clean(what), remedy)
 
 
 def unreadable(path: str, error: OSError) -> Problem:
     """A Problem that says why a file or directory could not be read."""
     if isinstance(error, PermissionError):
-        return Problem(path, "Permission denied.", "Make it readable for your user: chmod u+r, or ask its owner.")
+        return problem_with(path, "Permission denied.", "Make it readable for your user: chmod u+r, or ask its owner.")
     try:
         if stat.S_ISLNK(os.lstat(path).st_mode):
-            return Problem(path, "It is a symbolic link.", _LINK_REMEDY)
+            return problem_with(path, "It is a symbolic link.", _LINK_REMEDY)
     except OSError:
         pass  # it went away meanwhile: the first error says enough
     reason = error.strerror or type(error).__name__
-    return Problem(path, f"It cannot be read: {reason}.", "Check the file and its disk.")
+    return problem_with(path, f"It cannot be read: {reason}.", "Check the file and its disk.")
 
 
 def parse_meta(data: bytes) -> dict[str, str | int | None]:
@@ -170,7 +179,7 @@ def parse_meta(data: bytes) -> dict[str, str | int | None]:
                 values[line[:-1]] = None
                 continue
             return _parse_yaml(text)
-        if value.isdigit() and (value == "0" or value[0] != "0") and value.isascii():
+        if value.isdigit() and (value == "0" or value[0] != "0") and value.isascii() and len(value) < 19:
             values[key] = int(value)
         elif value in ("null", "~", "[]", "{}"):
             values[key] = None
@@ -191,20 +200,30 @@ def _is_hex_id(value: str) -> bool:
 def _parse_yaml(text: str) -> dict[str, str | int | None]:
     import yaml  # noqa: PLC0415  rare, and 15 ms of start-up
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # Only the scalars are made, one by one: building the rest is what a file of nested merges blows up with.
+    values: dict[str, str | int | None] = {}
     try:
-        loaded = yaml.load(text, Loader=loader)  # both are safe loaders
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+        root = loader.get_single_node()
+        if not isinstance(root, yaml.MappingNode):
+            raise MetaError("is not a YAML mapping")
+        for key, node in root.value:
+            if isinstance(key, yaml.ScalarNode) and isinstance(node, yaml.ScalarNode):
+                values[key.value] = _scalar(loader.construct_object(node), node.value)
+    except MetaError:
+        raise
+    except Exception as error:  # for `!!int x` and the like it raises what int() and its like raise
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark else ""
         raise MetaError(f"is not valid YAML{where}") from None
-    if not isinstance(loaded, dict):
-        raise MetaError("is not a YAML mapping")
-    return {
-        str(key): value if isinstance(value, int | str) or value is None else str(value)
-        for key, value in loaded.items()
-        if not isinstance(value, list | dict | set)
-    }
+    return values
+
+
+def _scalar(value: object, text: str) -> str | int | None:
+    """A YAML scalar as MLflow means it: dates, numbers with a point, `yes` and the like are the text that they were."""
+    if value is None or isinstance(value, str):
+        return value
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else text
 
 
 def read_run_meta(directory: str) -> RunMeta:
@@ -214,7 +233,10 @@ def read_run_meta(directory: str) -> RunMeta:
         OSError: it cannot be read.
         MetaError: it does not describe a run.
     """
-    values = parse_meta(read_file(os.path.join(directory, "meta.yaml")))
+    data = read_file(os.path.join(directory, "meta.yaml"))
+    if len(data) >= TEXT_LIMIT:
+        raise MetaError("is longer than 1 MiB")
+    values = parse_meta(data)
     run_id = values.get("run_id") or values.get("run_uuid")
     if not isinstance(run_id, str | int):
         raise MetaError("has no run_id")

@@ -22,7 +22,18 @@ from tui_runs.follow import FileWatch
 from tui_runs_mlflow.metric_series import MetricSeries, advance, series_batch
 from tui_runs_mlflow.run_batches import RunRead, make_batch, meta_stamp, metrics_of, read_run
 from tui_runs_mlflow.run_files import clean, walk_files
-from tui_runs_mlflow.store_layout import TRASH, ExperimentDir, find_experiments, looks_like_run, may_be_run
+from tui_runs_mlflow.store_layout import (
+    TRASH,
+    ExperimentDir,
+    find_experiments,
+    folders_of,
+    is_young,
+    last_activity,
+    looks_like_run,
+    may_be_run,
+    metrics_size,
+    young_directories,
+)
 
 _CLOSE_LIMIT: Final = 200
 """Running runs watched closely: the most recently active ones. A store of crashed runs may have thousands."""
@@ -34,6 +45,8 @@ _TRIES: Final = 5
 _SWEEP_SHARE: Final = 1 / 400
 """Share of one core that looking at every meta.yaml may take."""
 _SWEEP_SECONDS: Final = 2.0
+_FRESH_SECONDS: Final = 30.0
+"""A run that appeared or changed is watched closely for so long, running or not: it may still be being copied."""
 
 
 @dataclass(slots=True)
@@ -41,7 +54,7 @@ class KnownRun:
     """What was last said of a run's directory.
 
     Args:
-        run_id: None where the directory shows no run (deleted, broken, a twin).
+        run_id: None where the directory shows no run (deleted, a twin, never whole).
         running: its status was running.
         fingerprint: see `RunRead.fingerprint`.
         metrics_size: bytes of its metric files that were read.
@@ -96,6 +109,13 @@ class StoreFollower:
         self._root, self._only, self._with_deleted = root, only, with_deleted
         self._directories, self._known = directories, known
         self._experiments: dict[str, ExperimentDir] = {}
+        self._unborn: list[str] = []  # young directories that may become experiments
+        self._troubles: dict[str, Problem] | None = None  # with experiments, by uri
+        self._covered: set[str] = set()
+        self._news: list[Problem] = []
+        self._mended: set[str] = set()
+        self._revisit: set[str] = set()
+        self._fresh: dict[str, float] = {}
         self._series: dict[str, dict[str, MetricSeries]] = {}
         self._folders: dict[str, list[str]] = {}
         self._tries: dict[str, int] = {}
@@ -117,18 +137,19 @@ class StoreFollower:
         """
         watch = self._watch = FileWatch(focus.poll_seconds)
         try:
-            self._list_experiments()
-            dirty = self._appeared_or_gone()
+            dirty: set[str] = set()
             while not self._closed.is_set():
                 close = self._close_runs(focus)
                 for directory in self._folders.keys() - close:
                     del self._folders[directory]
                     self._series.pop(directory, None)
-                arrived = close - self._folders.keys()
-                # Watched first and read after, so that nothing falls between the two.
-                self._folders.update((directory, _folders(directory)) for directory in arrived)
-                watch.watch(self._watched())
-                yield from self._refresh(dirty | arrived, close)
+                self._folders.update((directory, folders_of(directory)) for directory in close - self._folders.keys())
+                dirty |= self._cover(watch) | self._revisit
+                self._revisit = set()
+                if dirty or self._news or self._mended:
+                    yield from self._refresh(dirty, close)
+                    dirty = set()
+                    continue  # what was found may have to be watched from now on: before waiting
                 paths = watch.wait(_RETRY if self._tries else _WAIT)
                 if self._closed.is_set():
                     return
@@ -139,6 +160,23 @@ class StoreFollower:
                 yield from self._advance(appended)
         finally:
             watch.close()
+
+    def _cover(self, watch: FileWatch) -> set[str]:
+        """Watch everything; the runs to be read, as they are watched only now.
+
+        A directory is watched first and read after, so that nothing falls between the two.
+        """
+        dirty: set[str] = set()
+        while True:
+            wanted = set(self._watched())
+            watch.watch(wanted)
+            new, self._covered = wanted - self._covered, wanted
+            if not new:
+                return dirty
+            runs = {path: self._run_of(path) for path in new}
+            dirty.update(run for run in runs.values() if run)
+            if None in runs.values():
+                dirty |= self._list_experiments() | self._appeared_or_gone()
 
     def _sort_out(self, paths: Iterable[str]) -> tuple[set[str], list[MetricSeries]]:
         """Which runs are to be read again, and which metric files read on, for these changed paths."""
@@ -151,13 +189,14 @@ class StoreFollower:
                 relist = True
                 if path in self._known:
                     dirty.add(path)
-            elif (series := self._series.get(run, {}).get(path)) is not None:
+            elif (series := self._series.get(run, {}).get(path)) is None:
+                dirty.add(run)
+            elif os.path.lexists(path):
                 appended.append(series)
             else:
-                dirty.add(run)
+                dirty.add(self._to_say_anew(run))
         if relist:
-            self._list_experiments()
-            dirty |= self._appeared_or_gone()
+            dirty |= self._list_experiments() | self._appeared_or_gone()
         return dirty, appended
 
     def _advance(self, series: list[MetricSeries]) -> Iterator[Change]:
@@ -168,16 +207,31 @@ class StoreFollower:
         while more and not self._closed.is_set():
             read, more = advance(series, problems)
             grown += read
+        for one in grown:
+            if one.summary is None and (run := self._run_of(one.path)):  # empty now: it says nothing of itself
+                self._revisit.add(self._to_say_anew(run))
         if grown or problems:
             yield Change(series_batch(list({one.path: one for one in grown}.values()), problems))
 
-    def _list_experiments(self) -> None:
-        ignored: list[Problem] = []  # the scan has reported them
+    def _list_experiments(self) -> set[str]:
+        """Look which experiments there are; the runs of those that are called otherwise than before."""
+        problems: list[Problem] = []
+        before, troubles = self._experiments, self._troubles
         try:
-            found = find_experiments(self._root, ignored, self._only)
+            found = find_experiments(self._root, problems, self._only)
+            self._unborn = young_directories(self._root, {one.directory for one in found})
         except OSError:
-            return  # the caller sees that the root is gone
+            return set()  # the caller sees that the root is gone
+        self._troubles = {problem.uri: problem for problem in problems}
+        if troubles is not None:  # the first time, the scan has told them
+            self._news += [problem for uri, problem in self._troubles.items() if uri not in troubles]
+            self._mended |= troubles.keys() - self._troubles.keys()
         self._experiments = {one.directory: one for one in found if self._with_deleted or not one.deleted}
+        for path in self._experiments.keys() & before.keys():
+            if clean(os.path.join(path, "meta.yaml")) in self._troubles:  # being rewritten, perhaps: keep the name
+                self._experiments[path] = before[path]
+        changed = {path for path, one in before.items() if self._experiments.get(path) != one}
+        return {run for run in list(self._known) if os.path.dirname(run) in changed} if changed else set()
 
     def _appeared_or_gone(self) -> set[str]:
         """Run directories that are new in the experiments, or no longer there."""
@@ -186,23 +240,35 @@ class StoreFollower:
             try:
                 with os.scandir(experiment) as entries:
                     present.update(entry.path for entry in entries if may_be_run(entry))
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
+            except OSError:  # not readable at the moment: that is not to say that its runs are gone
+                present.update(run for run in list(self._known) if os.path.dirname(run) == experiment)
+        known = set(self._known)
         # One that is still being made has no meta.yaml yet: it is tried again until it has, or is no longer young.
-        new = {path for path in present - self._known.keys() if looks_like_run(path) or _is_young(path)}
-        return new | (self._known.keys() - present)
+        new = {path for path in present - known if looks_like_run(path) or is_young(path)}
+        return new | (known - present)
+
+    def _to_say_anew(self, run: str) -> str:
+        """A run that is to be said whole when it is read next, even if it then looks the same."""
+        if run in self._known:
+            self._known[run].metrics_size = -1
+        return run
 
     def _close_runs(self, focus: Focus) -> set[str]:
         close = {path for run_id in focus.run_ids if (path := self._directories.get(run_id))}
-        running = [path for path, known in self._known.items() if known.running and known.run_id]
+        running = [path for path, known in list(self._known.items()) if known.running and known.run_id]
         if len(running) > _CLOSE_LIMIT:
-            running.sort(key=_activity, reverse=True)
-        return close | set(running[:_CLOSE_LIMIT])
+            running.sort(key=last_activity, reverse=True)
+        now = time.monotonic()
+        self._fresh = {path: until for path, until in self._fresh.items() if until > now and path in self._known}
+        return close | set(running[:_CLOSE_LIMIT]) | set(list(self._fresh)[-_CLOSE_LIMIT:])
 
     def _watched(self) -> list[str]:
         folders = [folder for listed in self._folders.values() for folder in listed]
         trash = os.path.join(self._root, TRASH)
-        return [self._root, *([trash] if os.path.isdir(trash) else []), *self._experiments, *folders]
+        tops = [self._root, trash] if os.path.isdir(trash) else [self._root]
+        return [*tops, *self._experiments, *self._unborn, *folders]
 
     def _run_of(self, path: str) -> str | None:
         """The closely watched run that a path lies in."""
@@ -218,10 +284,10 @@ class StoreFollower:
         if begin < self._next_sweep:
             return set()
         changed = {
-            directory
-            for directory, known in list(self._known.items())
-            if directory not in self._folders
-            and (meta_stamp(directory) != known.stamp or (known.running and _size(directory) != known.metrics_size))
+            path
+            for path, known in list(self._known.items())
+            if path not in self._folders
+            and (meta_stamp(path) != known.stamp or (known.running and metrics_size(path) != known.metrics_size))
         }
         took = time.monotonic() - begin
         self._next_sweep = begin + max(_SWEEP_SECONDS, took / _SWEEP_SHARE)
@@ -231,9 +297,8 @@ class StoreFollower:
         """Read these run directories again, and yield one change with all that differs."""
         runs: list[RunRead] = []
         series: list[MetricSeries] = []
-        problems: list[Problem] = []
         removed: list[str] = []
-        mended: set[str] = set()
+        (problems, mended), (self._news, self._mended) = (self._news, self._mended), ([], set())
         for directory in sorted(dirty):
             before = self._known.get(directory)
             run = self._read(directory, with_metrics=directory not in close)
@@ -245,18 +310,24 @@ class StoreFollower:
                 mended |= before.problem_uris if before else frozenset()
                 continue
             own: list[MetricSeries] = []
-            if run.meta is not None and directory in close:
+            if run.meta is not None and (first := self._claim(run.meta.run_id, directory)) != directory:
+                run.give_way(first)
+            elif run.meta is not None and directory in close:
                 own = self._own_series(run, run.meta.run_id)
                 _advance_to_end(own, problems)
             now = known_run(run)
-            if run.meta is not None and not self._claim(run.meta.run_id, directory):
-                run.meta = now.run_id = None
+            if run.meta is None and before is not None and self._directories.get(before.run_id or "") == directory:
+                now.run_id, now.running = before.run_id, before.running  # broken, but still shown as it was
             now.metrics_size += sum(one.offset for one in own)
             self._known[directory] = now
             mended |= before.problem_uris - now.problem_uris if before else frozenset()
             if before is None or not now.shows_as(before):
+                self._fresh[directory] = time.monotonic() + _FRESH_SECONDS
                 runs.append(run)
                 series += own
+        if removed:  # a copy that could not be shown because of one of these can be shown now
+            self._revisit.update(path for path, known in list(self._known.items()) if known.run_id is None)
+        runs = [run for run in runs if run.meta is not None or run.problems]
         if runs or removed or mended or problems:
             far = [run for run in runs if run.directory not in close]
             metrics = pl.concat([series_batch(series).metrics, metrics_of(far, problems)])
@@ -272,7 +343,7 @@ class StoreFollower:
     def _again(self, directory: str) -> bool:
         """Whether a directory that cannot be read now is to be tried again, having just been written perhaps."""
         tries = self._tries.get(directory, 0)
-        if tries >= _TRIES or not _is_young(directory):
+        if tries >= _TRIES or not is_young(directory):
             return False
         self._tries[directory] = tries + 1
         return True
@@ -288,16 +359,16 @@ class StoreFollower:
         del self._directories[known.run_id]
         return [known.run_id]
 
-    def _claim(self, run_id: str, directory: str) -> bool:
-        """Whether this directory is where the run is shown, and not a link to it or a copy of it."""
+    def _claim(self, run_id: str, directory: str) -> str:
+        """The directory in which the run is shown: this one, unless it is a link to that or a copy of it."""
         first = self._directories.get(run_id)
         if first is None or not os.path.isdir(first):
             self._directories[run_id] = directory
-        return self._directories[run_id] == directory
+        return self._directories[run_id]
 
     def _own_series(self, run: RunRead, run_id: str) -> list[MetricSeries]:
         """The metric files of a closely watched run, those that are new among them."""
-        self._folders[run.directory] = _folders(run.directory)
+        self._folders[run.directory] = folders_of(run.directory)
         known = self._series.get(run.directory, {})
         self._series[run.directory] = {
             path: known.get(path) or MetricSeries(run_id, clean(key), path)
@@ -309,52 +380,10 @@ class StoreFollower:
 
 def store_lost(root: str) -> SourceLostError:
     """The error for a store whose directory is gone."""
-    return SourceLostError(f"{root} is gone.", "Its last state is shown; it goes on when the directory is back.")
+    return SourceLostError(f"{clean(root)} is gone.", "Its last state is shown; it goes on when the directory is back.")
 
 
 def _advance_to_end(series: list[MetricSeries], problems: list[Problem]) -> None:
     more = True
     while more:
         _, more = advance(series, problems)
-
-
-def _folders(run: str) -> list[str]:
-    """A run's directory and those below it in which something may change."""
-    found = [run]
-    for part in ("metrics", "params", "tags"):
-        top = os.path.join(run, part)
-        if os.path.isdir(top) and not os.path.islink(top):
-            found += [where for where, _, _ in os.walk(top)]
-    return found
-
-
-def _activity(run: str) -> float:
-    """When a run last logged, in seconds; 0 where it is gone."""
-    ignored: list[Problem] = []
-    newest = 0.0
-    for _, path in walk_files(os.path.join(run, "metrics"), ignored):
-        try:
-            newest = max(newest, os.stat(path, follow_symlinks=False).st_mtime)
-        except OSError:
-            continue
-    return newest
-
-
-def _size(run: str) -> int:
-    """Bytes of a run's metric files."""
-    ignored: list[Problem] = []
-    total = 0
-    for _, path in walk_files(os.path.join(run, "metrics"), ignored):
-        try:
-            total += os.stat(path, follow_symlinks=False).st_size
-        except OSError:
-            continue
-    return total
-
-
-def _is_young(directory: str) -> bool:
-    """Whether something was created in a directory within the last ten seconds, by its file system's clock."""
-    try:
-        return abs(time.time() - os.stat(directory).st_mtime) < 10
-    except OSError:
-        return False

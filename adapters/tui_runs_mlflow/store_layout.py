@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from tui_runs.adapter import Problem
-from tui_runs_mlflow.run_files import META_REMEDY, MetaError, parse_meta, read_file, unreadable
+from tui_runs_mlflow.run_files import (
+    META_REMEDY,
+    MetaError,
+    parse_meta,
+    problem_with,
+    read_file,
+    unreadable,
+    walk_files,
+)
 
 TRASH: Final = ".trash"
 _NOT_EXPERIMENTS: Final = frozenset({TRASH, "models"})
@@ -55,7 +64,12 @@ def _experiments_in(
     root: str, skip: frozenset[str], problems: list[Problem], *, in_trash: bool
 ) -> Iterator[ExperimentDir]:
     with os.scandir(root) as entries:
-        names = sorted(entry.name for entry in entries if entry.name not in skip and entry.is_dir())
+        names = sorted(
+            entry.name
+            for entry in entries
+            # A name with a dot, such as .git, is never MLflow's, but for the trash, which is listed by itself.
+            if entry.name not in skip and not entry.name.startswith(".") and is_directory(entry)
+        )
     for name in names:
         directory = os.path.join(root, name)
         meta = os.path.join(directory, "meta.yaml")
@@ -63,12 +77,16 @@ def _experiments_in(
             values = parse_meta(read_file(meta))
         except (FileNotFoundError, NotADirectoryError):
             # No meta.yaml: an experiment that lost it still has runs; anything else is none of ours.
-            if not any(True for _ in find_runs(directory)):
+            try:
+                if not any(True for _ in find_runs(directory)):
+                    continue
+            except OSError as error:
+                problems.append(unreadable(directory, error))
                 continue
-            problems.append(Problem(meta, "It is missing, so the experiment has no name.", META_REMEDY))
+            problems.append(problem_with(meta, "It is missing, so the experiment has no name.", META_REMEDY))
             values = {}
         except MetaError as error:
-            problems.append(Problem(meta, f"The experiment's meta.yaml {error}.", META_REMEDY))
+            problems.append(problem_with(meta, f"The experiment's meta.yaml {error}.", META_REMEDY))
             values = {}
         except OSError as error:
             problems.append(unreadable(meta, error))
@@ -89,23 +107,99 @@ def find_runs(experiment: str) -> Iterator[tuple[float, str]]:
     with os.scandir(experiment) as entries:
         for entry in entries:
             if may_be_run(entry) and looks_like_run(entry.path):
-                yield entry.stat().st_mtime, entry.path
+                try:
+                    when = entry.stat().st_mtime
+                except FileNotFoundError:  # removed this moment
+                    continue
+                yield when, entry.path
 
 
 def may_be_run(entry: os.DirEntry[str]) -> bool:
     """Whether an entry of an experiment is a directory whose name is not MLflow's own for something else."""
-    return entry.name not in _NOT_RUNS and not entry.name.startswith(".") and entry.is_dir()
+    return entry.name not in _NOT_RUNS and not entry.name.startswith(".") and is_directory(entry)
+
+
+def is_directory(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a directory or a link to one; a link that leads in circles is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def looks_like_run(directory: str) -> bool:
-    """Whether a directory inside an experiment is a run, whole or damaged (and not one of artifacts only)."""
-    return any(os.path.exists(os.path.join(directory, name)) for name in ("meta.yaml", "params", "tags", "metrics"))
+    """Whether a directory inside an experiment is a run, whole or damaged (and not one of artifacts only).
+
+    One that cannot be looked into is taken for a run: reading it will tell why.
+    """
+    for name in ("meta.yaml", "params", "tags", "metrics"):
+        try:
+            os.stat(os.path.join(directory, name))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            return True
+        return True
+    return False
 
 
 def experiment_at(location: str) -> bool:
     """Whether a directory is an experiment of a file store: its meta.yaml says so."""
     try:
         values = parse_meta(read_file(os.path.join(location, "meta.yaml")))
-    except (OSError, MetaError):
+    except (OSError, MetaError, ValueError):  # ValueError: a NUL or the like in the path
         return False
     return "experiment_id" in values and "artifact_location" in values
+
+
+def folders_of(run: str) -> list[str]:
+    """A run's directory and those below it in which something may change."""
+    found = [run]
+    for part in ("metrics", "params", "tags"):
+        top = os.path.join(run, part)
+        if os.path.isdir(top) and not os.path.islink(top):
+            found += [where for where, _, _ in os.walk(top)]
+    return found
+
+
+def last_activity(run: str) -> float:
+    """When a run last logged, in seconds; 0 where it is gone."""
+    ignored: list[Problem] = []
+    newest = 0.0
+    for _, path in walk_files(os.path.join(run, "metrics"), ignored):
+        try:
+            newest = max(newest, os.stat(path, follow_symlinks=False).st_mtime)
+        except OSError:
+            continue
+    return newest
+
+
+def metrics_size(run: str) -> int:
+    """Bytes of a run's metric files."""
+    ignored: list[Problem] = []
+    total = 0
+    for _, path in walk_files(os.path.join(run, "metrics"), ignored):
+        try:
+            total += os.stat(path, follow_symlinks=False).st_size
+        except OSError:
+            continue
+    return total
+
+
+def young_directories(root: str, without: set[str]) -> list[str]:
+    """Directories in a store that were made just now and are no experiments, or not yet.
+
+    Raises:
+        OSError: the root cannot be listed.
+    """
+    with os.scandir(root) as entries:
+        paths = [entry.path for entry in entries if may_be_run(entry) and entry.path not in without]
+    return [path for path in paths if is_young(path)]
+
+
+def is_young(directory: str) -> bool:
+    """Whether something was created in a directory within the last ten seconds, by its file system's clock."""
+    try:
+        return abs(time.time() - os.stat(directory).st_mtime) < 10
+    except OSError:
+        return False

@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from typing import Final
 
 import polars as pl
+from rich.cells import cell_len
 
-from tui_runs.display import STATUS_GLYPHS, clip, moment, printable
+from tui_runs.display import MISSING, STATUS_GLYPHS, clip, moment, printable
 from tui_runs.errors import UnknownRunError, UsageError
 from tui_runs.frames.catalog import Catalog, Column, RunKey
 from tui_runs.schema import RUNS
@@ -34,18 +35,18 @@ def find_run(catalog: Catalog, text: str) -> RunKey:
         if found.height == 1:
             return RunKey(*found.select("source", "run_id").row(0))
         if found.height:
-            raise _ambiguous(text, found)
+            raise _ambiguous(text, found, runs)
     shown = [i for i, name in enumerate(runs["name"]) if name is not None and name != text and printable(name) == text]
     if len(shown) == 1:
         return RunKey(*runs[shown].select("source", "run_id").row(0))
     raise _unknown(text, runs)
 
 
-def _ambiguous(text: str, found: pl.DataFrame) -> UnknownRunError:
+def _ambiguous(text: str, found: pl.DataFrame, runs: pl.DataFrame) -> UnknownRunError:
     remedy = "Give the whole id, or more of it."
     if found["run_id"].n_unique() < found.height:
         remedy = "Name the one source that is meant."
-    return UnknownRunError(f"{printable(text)!r} fits {found.height:,} runs:{_listed(found)}", remedy)
+    return UnknownRunError(f"{printable(text)!r} fits {found.height:,} runs:{_listed(found, runs)}", remedy)
 
 
 def _unknown(text: str, runs: pl.DataFrame) -> UnknownRunError:
@@ -55,35 +56,46 @@ def _unknown(text: str, runs: pl.DataFrame) -> UnknownRunError:
     message = f"None of {runs.height:,} runs has the id or the name {printable(text)!r}."
     if near.is_empty():
         return UnknownRunError(message, "`tui-runs ls` lists them all.")
-    return UnknownRunError(f"{message} Candidates:{_listed(near)}", "`tui-runs ls` lists them all.")
+    return UnknownRunError(f"{message} Candidates:{_listed(near, runs)}", "`tui-runs ls` lists them all.")
 
 
 def _near(text: str, runs: pl.DataFrame) -> pl.DataFrame:
     """Runs that look like what was typed; all of them where they are few."""
+    inside = pl.col("name").fill_null("").str.to_lowercase().str.contains(text.lower(), literal=True)
     if runs.height <= _CANDIDATES:
-        return runs
-    lower = text.lower()
-    names = pl.col("name").fill_null("").str.to_lowercase()
-    inside = runs.filter(names.str.contains(lower, literal=True))
-    if not inside.is_empty():
-        return inside
+        return runs.sort(inside, descending=True, maintain_order=True)
+    named = runs.filter(inside)
+    if not named.is_empty():
+        return named
     known = runs["name"].drop_nulls().unique(maintain_order=True).to_list()
     close = [*get_close_matches(text, known, 5), *get_close_matches(text, runs["run_id"].to_list(), 2, 0.8)]
     return runs.filter(pl.col("name").is_in(close) | pl.col("run_id").is_in(close))
 
 
-def _listed(runs: pl.DataFrame) -> str:
-    """Up to ten runs, one a line, as they look to a person."""
-    lines = []
-    several = runs["source"].n_unique() > 1
-    columns = runs.head(_CANDIDATES).select("run_id", "name", "status", "started", "experiment", "source")
-    for run_id, name, status, started, experiment, source in columns.iter_rows():
-        parts = [printable(run_id), clip(printable(name or ""), 40), f"{STATUS_GLYPHS[status or 'unknown']} {status}"]
-        parts += [moment(started), clip(printable(experiment or ""), 30), printable(source) if several else ""]
-        lines.append("\n  " + "  ".join(part for part in parts if part))
-    if runs.height > _CANDIDATES:
-        lines.append(f"\n  … and {runs.height - _CANDIDATES:,} more")
+def _listed(some: pl.DataFrame, runs: pl.DataFrame) -> str:
+    """Up to ten of the runs, one a line, as they look to a person; of the ids as much as tells all runs apart."""
+    columns = ["run_id", "name", "status", "started"]
+    columns += [name for name in ("experiment", "source") if some[name].n_unique() > 1]
+    ids = runs["run_id"].unique()
+    length = next((size for size in (8, 12, 16, 24) if ids.str.slice(0, size).n_unique() == len(ids)), 1000)
+    rows = [
+        [printable(run_id[:length]), clip(printable(name or MISSING), 30), _status(status), moment(started)]
+        + [clip(printable(text or MISSING), 24) for text in texts]
+        for run_id, name, status, started, *texts in some.head(_CANDIDATES).select(columns).iter_rows()
+    ]
+    widths = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
+    lines = [
+        "\n  "
+        + "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    if some.height > _CANDIDATES:
+        lines.append(f"\n  … and {some.height - _CANDIDATES:,} more")
     return "".join(lines)
+
+
+def _status(status: str | None) -> str:
+    return f"{STATUS_GLYPHS[status or 'unknown']} {status or 'unknown'}"
 
 
 def find_column(catalog: Catalog, text: str, derived: Sequence[str] = ()) -> str:

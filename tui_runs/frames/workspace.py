@@ -6,7 +6,7 @@ in here reads a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -15,6 +15,7 @@ from tui_runs.adapter import Change, History, OptionValue, Problem, RunBatch, So
 from tui_runs.errors import TuiRunsError
 from tui_runs.frames.catalog import Catalog
 from tui_runs.frames.histories import Histories, HistoryRequest, SeriesKey
+from tui_runs.frames.readahead import ReadAhead
 from tui_runs.sources.discover import Found
 
 
@@ -50,6 +51,16 @@ class OpenSource:
     updated: datetime | None = None
     problems: dict[str, Problem] = field(default_factory=dict)
     trouble: Problem | None = None
+    ahead: ReadAhead[RunBatch] | None = None
+
+    def batches(self) -> Iterator[RunBatch]:
+        """Every batch of a scan: of the one that was begun ahead, or else of a new one.
+
+        Raises:
+            SourceLostError: the store is gone.
+        """
+        ahead, self.ahead = self.ahead, None
+        yield from ahead if ahead is not None else self.source.scan()
 
 
 def _utc_now() -> datetime:
@@ -82,6 +93,11 @@ class Workspace:
         for store in found:
             source = store.adapter.open(store.location, (options or {}).get(store.adapter.name, {}))
             self.sources[store.location] = OpenSource(store.location, store.adapter.name, source)
+
+    def read_ahead(self) -> None:
+        """Begin to read every source, in threads of their own; `OpenSource.batches` hands over what was read."""
+        for opened in self.sources.values():
+            opened.ahead = ReadAhead(opened.source.scan())
 
     def apply_batch(self, name: str, batch: RunBatch) -> None:
         """Take in a batch of runs of a source."""
@@ -127,7 +143,7 @@ class Workspace:
             SourceLostError: a source went away meanwhile.
         """
         for name, opened in self.sources.items():
-            for batch in opened.source.scan():
+            for batch in opened.batches():
                 self.apply_batch(name, batch)
             self.scanned(name)
 

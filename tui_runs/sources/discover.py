@@ -49,7 +49,7 @@ def find(locations: Sequence[str], adapter: str | None = None) -> list[Found]:
         chosen = load(adapter)
         return [
             Found(location, chosen, chosen.match(location) or Match(f"asked for by --adapter {adapter}"))
-            for location in locations or ["."]
+            for location in dict.fromkeys(locations or ["."])
         ]
     adapters = load_all()
     found: dict[str, Found] = {}

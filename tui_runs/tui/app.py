@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from tui_runs.adapter import Focus, OptionValue
+from tui_runs.adapter import Focus
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import SourceState, Workspace
@@ -23,12 +24,9 @@ from tui_runs.tui.messages import (
 )
 from tui_runs.tui.palette import Commands
 from tui_runs.tui.readers import HistoryReader, SourceReader
-from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
+from tui_runs.tui.runs_view import RunsView
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.themes import DARK, LIGHT
-
-if TYPE_CHECKING:
-    from tui_runs.sources.discover import Found
 
 
 class TuiRunsApp(App[int]):
@@ -69,9 +67,14 @@ class TuiRunsApp(App[int]):
 
     def on_mount(self) -> None:
         """Start reading."""
+        # What was imported stays: from here on the collector need not look at it again.
+        gc.freeze()
+        gc.enable()
         sources = {name: opened.source for name, opened in self.workspace.sources.items()}
-        self._readers = [SourceReader(name, source, self._focus[name], self.post_message)
-                         for name, source in sources.items()]  # fmt: skip
+        self._readers = [
+            SourceReader(opened, self._focus[name], self.post_message)
+            for name, opened in self.workspace.sources.items()
+        ]
         self._histories = HistoryReader(sources, self.post_message)
         for reader in (*self._readers, self._histories):
             reader.start()
@@ -124,7 +127,7 @@ class TuiRunsApp(App[int]):
         self.workspace.apply_history(message.request, message.history)
         if self.main is not None:
             self.main.table.refresh_rows()
-        self._update("charts")
+        self._update("below")
 
     def on_reader_failed(self, message: ReaderFailed) -> None:
         """An adapter failed in a way that nobody foresaw."""
@@ -166,36 +169,3 @@ class TuiRunsApp(App[int]):
             return
         details = "".join(traceback.format_exception(error))
         self.call_later(self._show_failure, "updating the screen", details)
-
-
-def run_app(
-    found: Sequence[Found],
-    options: dict[str, dict[str, OptionValue]],
-    *,
-    poll: float | None = None,
-    where: str = "",
-    sort: str | None = None,
-    columns: Sequence[str] | None = None,
-) -> int:
-    """Open stores in the app; returns the exit code.
-
-    Args:
-        found: the stores and what reads them.
-        options: values of the adapters' options, by adapter.
-        poll: look at files every so many seconds instead of waiting for events.
-        where: words that a run must contain.
-        sort: a column, with :asc or :desc.
-        columns: names of the columns to show.
-
-    Raises:
-        LocationError: a store cannot be opened; the screen has not been taken yet.
-    """
-    workspace = Workspace()
-    workspace.open(found, options)
-    column, _, direction = (sort or "").rpartition(":") if sort and ":" in sort else (sort or "", "", "")
-    view = RunsView(where, (column, direction == "desc") if column else NEWEST_FIRST, tuple(columns or ()))
-    app = TuiRunsApp(workspace, view, poll)
-    try:
-        return app.run() or app.return_code or 0
-    finally:
-        workspace.close()

@@ -36,8 +36,9 @@ def make_axes(x: XAxis, *, log_y: bool) -> Axes:
     """The axes of every chart of a page."""
     from tui_runs.drawing import Axes  # noqa: PLC0415  imports numpy
 
-    kind = {XAxis.STEP: "number", XAxis.RELATIVE: "duration", XAxis.TIME: "time"}[x]
-    return Axes("step" if x is XAxis.STEP else "", log_y=log_y, x_kind=kind)  # type: ignore[arg-type]
+    if x is XAxis.STEP:
+        return Axes("step", log_y=log_y)
+    return Axes(log_y=log_y, x_kind="duration" if x is XAxis.RELATIVE else "time")
 
 
 def make_curve(points: pl.DataFrame, x: XAxis, look: Look, name: str) -> Curve:
@@ -55,7 +56,7 @@ def make_curve(points: pl.DataFrame, x: XAxis, look: Look, name: str) -> Curve:
         positions = points["step"].cast(pl.Float64)
     else:
         seconds = points["time"].dt.epoch("us").cast(pl.Float64) / 1e6
-        positions = seconds - seconds.min() if x is XAxis.RELATIVE else seconds  # type: ignore[operator]
+        positions = seconds - seconds.min() if x is XAxis.RELATIVE else seconds
     return Curve(positions.to_numpy(), points["value"].to_numpy(), look.colour, look.dash, name)
 
 
@@ -80,14 +81,14 @@ def trend_cells(
     window: pl.DataFrame, metric: str, histories: Histories, colours: Mapping[RunKey, Look], width: int
 ) -> list[Cell]:
     """The trend column of some rows: the whole run's curve of a metric in one line, where its points are held."""
-    from tui_runs.drawing import sparkline  # noqa: PLC0415  imports numpy
-
     cells = []
     for source, run_id in window.select("source", "run_id").iter_rows():
         points = histories.points(SeriesKey(source, run_id, metric))
         if points.is_empty():
             cells.append(Cell(""))
             continue
+        from tui_runs.drawing import sparkline  # noqa: PLC0415  imports numpy, which the first rows do not need
+
         look = colours.get(RunKey(source, run_id))
         cells.append(Cell(sparkline(points["value"].to_numpy(), width), look.colour if look else "muted"))
     return cells

@@ -12,6 +12,7 @@ from textual.message import Message
 from tui_runs.adapter import Focus, Source
 from tui_runs.errors import SourceLostError, TuiRunsError
 from tui_runs.frames.histories import HistoryRequest
+from tui_runs.frames.workspace import OpenSource
 from tui_runs.tui.messages import BatchRead, HistoryRead, ReaderFailed, SourceChanged, SourceLost, SourceScanned
 
 Post = Callable[[Message], object]
@@ -24,15 +25,15 @@ class SourceReader(threading.Thread):
     """Reads a source whole, then follows it until it is closed.
 
     Args:
-        name: the source's name in the workspace.
-        source: what to read.
+        opened: what to read.
         focus: which runs are looked at; shared with the screen.
         post: where messages go; must be safe to call from a thread.
     """
 
-    def __init__(self, name: str, source: Source, focus: Focus, post: Post) -> None:
-        super().__init__(name=f"tui-runs-{name}", daemon=True)
-        self._source_name, self._source, self._focus, self._post = name, source, focus, post
+    def __init__(self, opened: OpenSource, focus: Focus, post: Post) -> None:
+        super().__init__(name=f"tui-runs-{opened.name}", daemon=True)
+        self._opened, self._source_name, self._source = opened, opened.name, opened.source
+        self._focus, self._post = focus, post
         self._closed = threading.Event()
         self._followed = threading.Event()
         self._followed.set()
@@ -78,7 +79,7 @@ class SourceReader(threading.Thread):
                 return
 
     def _scan(self) -> None:
-        for batch in self._source.scan():
+        for batch in self._opened.batches():
             if self._closed.is_set():
                 return
             self._post(BatchRead(self._source_name, batch))

@@ -39,6 +39,7 @@ _NARROW: Final = (100, 30)
 """Below this width or height there is room for the table or what is below it, not for both."""
 _QUIET_SECONDS: Final = 0.03
 """Pause between two repaints while data comes in."""
+_LONGEST_PAUSE: Final = 0.5
 _CURSOR_SECONDS: Final = 0.06
 """The cursor must rest this long before what is below the table follows it: a held key must not be slowed down."""
 _MOST_CURVES: Final = 50
@@ -67,6 +68,7 @@ class MainScreen(Screen[None]):
         self._detail = False
         self._due: set[str] = set()
         self._ready = False
+        self._scheduled = False
         self._painted = 0.0
         self._cost = 0.0
 
@@ -89,7 +91,7 @@ class MainScreen(Screen[None]):
         self.table.empty_message = "Reading …"
         self._fit()
         self._show_keys()
-        self.update_soon("table", "charts", "status")
+        self.update_soon("table", "status")
         self.set_interval(1.0, self._tick)
 
     # --- parts ---------------------------------------------------------------------------------------------------
@@ -122,12 +124,13 @@ class MainScreen(Screen[None]):
     # --- what is painted, and when --------------------------------------------------------------------------------
 
     def update_soon(self, *parts: str) -> None:
-        """Repaint some of "table", "charts", "run", "status": at once when nothing was painted lately, else soon."""
-        was_due = bool(self._due)
+        """Repaint some of "table", "below", "status": at once when nothing was painted lately, else soon."""
         self._due.update(parts)
-        if was_due or not self._ready:
+        if self._scheduled or not self._ready:
             return
-        pause = max(_QUIET_SECONDS, 2 * self._cost) - (time.monotonic() - self._painted)
+        self._scheduled = True
+        # While data pours in, at least two thirds of the time stay free for keys.
+        pause = min(max(_QUIET_SECONDS, 2 * self._cost), _LONGEST_PAUSE) - (time.monotonic() - self._painted)
         if pause <= 0:
             self.call_next(self._update)
         else:
@@ -136,14 +139,15 @@ class MainScreen(Screen[None]):
     def _update(self) -> None:
         begin = time.monotonic()
         due, self._due = self._due, set()
+        self._scheduled = False
         if "table" in due:
             self._update_table()
-        if due & {"table", "charts", "run"}:
-            self._update_below()
         self._update_status()
-        self._ask_for_points()
         self._painted = time.monotonic()
         self._cost = self._painted - begin
+        if due & {"table", "below"}:
+            # The table is on the screen before the charts are drawn: rows are what the user waits for.
+            self.call_after_refresh(self._update_below)
 
     def _update_table(self) -> None:
         catalog = self.app.workspace.catalog
@@ -186,6 +190,10 @@ class MainScreen(Screen[None]):
         return trend_cells(window, self.trended, self.app.workspace.histories, looks, 18)
 
     def _update_below(self) -> None:
+        self._show_below()
+        self._ask_for_points()
+
+    def _show_below(self) -> None:
         if not self.query_one("#below").display:
             return
         if self.pane == "run":
@@ -220,6 +228,8 @@ class MainScreen(Screen[None]):
         entries = [LegendEntry(names.get(run, ""), look.colour, look.dash) for run, look in looks.items()]
         cut = len(self.marks.runs) - len(runs)
         self.grid.offer(metrics, entries, f"{cut} more marked runs are not drawn" if cut > 0 else "")
+        if not runs:
+            return
         axes = make_axes(self.x_axis, log_y=self.log_y)
         histories = self.app.workspace.histories
         self.grid.show(
@@ -257,7 +267,7 @@ class MainScreen(Screen[None]):
 
     def _cursor_rests(self) -> None:
         self._waits_for_cursor = False
-        self.update_soon("run" if self.pane == "run" else "charts")
+        self.update_soon("below")
 
     @on(FrameTable.Marked)
     def _toggle_mark(self, event: FrameTable.Marked) -> None:
@@ -265,7 +275,7 @@ class MainScreen(Screen[None]):
         if run is not None:
             self.marks.toggle(run)
             self._update_marks()
-            self.update_soon("charts")
+            self.update_soon("below")
 
     @on(FrameTable.SortRequested)
     @on(FrameTable.HeaderSelected)
@@ -290,7 +300,7 @@ class MainScreen(Screen[None]):
 
     @on(ChartGrid.PageChanged)
     def _page_changed(self) -> None:
-        self.update_soon("charts")
+        self.update_soon("below")
 
     @on(Bar.Pressed)
     async def _bar_pressed(self, event: Bar.Pressed) -> None:
@@ -306,7 +316,7 @@ class MainScreen(Screen[None]):
         only_one = self._zoomed or width < _NARROW[0] or height < _NARROW[1]
         self.set_class(only_one and not self._detail, "-only-table")
         self.set_class(only_one and self._detail, "-only-below")
-        self.update_soon("charts")
+        self.update_soon("below")
 
     def _go(self, *, below: bool) -> None:
         """Give the keys to the table, or to what is below it."""
@@ -328,7 +338,7 @@ class MainScreen(Screen[None]):
         """Unmark all runs."""
         self.marks.clear()
         self._update_marks()
-        self.update_soon("charts")
+        self.update_soon("below")
 
     def action_newest(self) -> None:
         """Sort by start, the newest first."""
@@ -338,12 +348,12 @@ class MainScreen(Screen[None]):
     def action_x_axis(self) -> None:
         """The next kind of x axis."""
         self.x_axis = self.x_axis.next
-        self.update_soon("charts")
+        self.update_soon("below")
 
     def action_log_y(self) -> None:
         """Logarithmic or linear y axes."""
         self.log_y = not self.log_y
-        self.update_soon("charts")
+        self.update_soon("below")
 
     def action_page(self, pages: int) -> None:
         """Other charts."""
@@ -358,7 +368,7 @@ class MainScreen(Screen[None]):
         self.query_one("#panes", ContentSwitcher).current = name
         if self.has_class("-only-table") or self.has_class("-only-below"):
             self._go(below=True)
-        self.update_soon("charts" if name == "charts" else "run")
+        self.update_soon("below")
 
     def action_zoom(self) -> None:
         """One part on the whole screen, or both."""

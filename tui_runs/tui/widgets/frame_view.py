@@ -45,7 +45,7 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
         gap: int = 2,
         empty_message: str | Sequence[str] = "",
         name: str | None = None,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         classes: str | None = None,
     ) -> None:
         """Make an empty table.

@@ -103,7 +103,7 @@ def _when(value: object) -> datetime | None:
 
 
 def _metric_rows(metrics: pl.DataFrame) -> list[tuple[str, ...]]:
-    rows = [("metric", "last", "at step", "min", "at step", "max", "at step", "points")]
+    rows: list[tuple[str, ...]] = [("metric", "last", "at step", "min", "at step", "max", "at step", "points")]
     for row in metrics.iter_rows(named=True):
         sign = "" if row["exact"] else "~"
         rows.append(

@@ -1,0 +1,33 @@
+"""What all tests share: where they import each other from, and an environment that no test reaches out of."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT / "tests" / "data"
+
+if str(ROOT) not in sys.path:  # the tests import each other as `tests.…`, however pytest was started
+    sys.path.insert(0, str(ROOT))
+
+pytest.register_assert_rewrite("tests.adapters.contract", "tests.adapters.ledger", "tests.adapters.mlflow_stores")
+
+# Before anything imports mlflow: 3.x refuses file stores otherwise, and would report to its makers.
+os.environ.update(
+    MLFLOW_ALLOW_FILE_STORE="true",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="true",
+    GIT_PYTHON_REFRESH="quiet",
+)
+for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
+    os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Stores that real tools wrote, kept byte for byte. Copy before writing."""
+    return DATA

@@ -1,0 +1,439 @@
+"""Charts and sparklines: right size whatever comes, and dots where the data is."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from tui_runs.drawing import (
+    DASHES,
+    RUN_COLOURS,
+    Axes,
+    Curve,
+    chart_area,
+    colour_slot,
+    count_undrawable,
+    draw_chart,
+    draw_figure,
+    run_looks,
+    sparkline,
+)
+
+BLUE, ORANGE = RUN_COLOURS[:2]
+NAN, INF = math.nan, math.inf
+DOT_BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # Unicode's, [row][column]
+
+
+def curve(x, y, colour=BLUE, dash=0):
+    return Curve(np.array(x, float), np.array(y, float), colour, dash)
+
+
+def plain(lines):
+    return ["".join(segment.text for segment in line) for line in lines]
+
+
+def dots_of(lines, left):
+    """The dots of a chart, (column, row) from the top left dot of its area."""
+    found = set()
+    for line_number, line in enumerate(plain(lines)):
+        for cell, character in enumerate(line):
+            bits = ord(character) - 0x2800
+            if 0 < bits < 256:
+                found |= {
+                    ((cell - left) * 2 + column, line_number * 4 + row)
+                    for row in range(4)
+                    for column in range(2)
+                    if bits & DOT_BITS[row][column]
+                }
+    return found
+
+
+def colour_of(lines, line, cell):
+    for segment in lines[line]:
+        if cell < len(segment.text):
+            return segment.style.color.name
+        cell -= len(segment.text)
+    return None
+
+
+def near(one, other, distance=1):
+    return max(abs(one[0] - other[0]), abs(one[1] - other[1])) <= distance
+
+
+def expected(x, y, x_limits, y_limits, across, down):
+    """Where a point lies in dots, not rounded."""
+    column = (x - x_limits[0]) / (x_limits[1] - x_limits[0]) * (across - 1)
+    row = (y_limits[1] - y) / (y_limits[1] - y_limits[0]) * (down - 1)
+    return column, row
+
+
+ANY_FLOATS = st.lists(st.tuples(st.floats(), st.floats()), max_size=60)
+LIMITS = st.none() | st.tuples(st.floats(), st.floats())
+AXES = st.builds(
+    Axes,
+    x_label=st.text(max_size=12),
+    log_x=st.booleans(),
+    log_y=st.booleans(),
+    x_kind=st.sampled_from(["number", "duration", "time"]),
+    x_limits=LIMITS,
+    y_limits=LIMITS,
+)
+
+
+class TestSize:
+    @settings(max_examples=400, deadline=None)
+    @given(st.lists(ANY_FLOATS, max_size=4), st.integers(-2, 90), st.integers(-2, 20), AXES, st.booleans())
+    def test_exact_whatever_comes(self, series, width, height, axes, braille):
+        curves = [
+            curve([x for x, _ in points], [y for _, y in points], RUN_COLOURS[place], place)
+            for place, points in enumerate(series)
+        ]
+        with np.errstate(all="raise", under="ignore"):
+            lines = draw_chart(curves, width, height, axes, background="#000000", braille=braille)
+        assert len(lines) == max(height, 0)
+        assert all(cell_len(line) == max(width, 0) for line in plain(lines))
+        assert all(segment.text for line in lines for segment in line)
+
+    @settings(max_examples=150, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from([1e-300, 1e-3, 1, 7.5, 1e6, 1e300]), st.sampled_from([-1, 0, 1, 2])), min_size=2
+        ),
+        st.booleans(),
+    )
+    def test_any_magnitude_reaches_all_four_edges(self, numbers, log):
+        values = [scale * factor for scale, factor in numbers]
+        values = [value for value in values if value > 0 or not log]
+        if not log and values and max(values) - min(values) < 1e-12 * max(map(abs, values)):
+            return
+        if len(set(values)) < 2:
+            return
+        axes = Axes(log_x=log, log_y=log)
+        lines, area = (
+            draw_chart([curve(values, values)], 60, 12, axes),
+            chart_area([curve(values, values)], 60, 12, axes),
+        )
+        columns, rows = zip(*dots_of(lines, area.left), strict=True)
+        assert (min(columns), max(columns)) == (0, area.columns * 2 - 1)
+        assert (min(rows), max(rows)) == (0, area.rows * 4 - 1)
+
+    @pytest.mark.parametrize("width", [10, 11, 14, 20])
+    @pytest.mark.parametrize("height", [3, 4, 6])
+    def test_tiny_ones_still_show_the_curve(self, width, height):
+        lines = draw_chart([curve(range(50), np.sin(np.arange(50) / 9))], width, height, Axes("step"))
+        assert len(dots_of(lines, 0)) >= width
+
+    def test_too_small_is_blank(self):
+        assert plain(draw_chart([curve([1, 2], [1, 2])], 9, 3, Axes())) == [" " * 9] * 3
+        assert plain(draw_chart([curve([1, 2], [1, 2])], 30, 2, Axes())) == [" " * 30] * 2
+
+
+class TestDots:
+    @settings(max_examples=80, deadline=None)
+    @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(-50, 50)), min_size=1, max_size=30))
+    def test_lone_points_lie_where_their_values_say(self, points):
+        axes = Axes(x_limits=(0, 1000), y_limits=(-50, 50))
+        x = [value for x, _ in points for value in (x, x)]
+        y = [value for _, y in points for value in (y, NAN)]
+        lines, area = draw_chart([curve(x, y)], 70, 13, axes), chart_area([], 70, 13, axes)
+        dots = dots_of(lines, area.left)
+        places = {expected(*point, (0, 1000), (-50, 50), area.columns * 2, area.rows * 4) for point in points}
+        assert dots <= {(column, row) for place in places for column, row in _around(place)}
+        assert all(dots & _around(place) for place in places)
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(st.tuples(st.floats(-20, 120), st.floats(-80, 80)), min_size=2, max_size=12),
+        st.integers(20, 90),
+        st.integers(4, 20),
+    )
+    def test_a_line_covers_the_way_between_its_points_and_nothing_else(self, points, width, height):
+        axes = Axes(x_limits=(0, 100), y_limits=(-50, 50))
+        x, y = zip(*points, strict=True)
+        lines, area = draw_chart([curve(x, y)], width, height, axes), chart_area([], width, height, axes)
+        across, down = area.columns * 2, area.rows * 4
+        at = np.linspace(0, len(x) - 1, 6000)
+        way_x, way_y = np.interp(at, range(len(x)), x), np.interp(at, range(len(x)), y)
+        columns, rows = expected(way_x, way_y, (0, 100), (-50, 50), across, down)
+
+        def within(slack):
+            inside = (columns > -slack) & (columns < across - 1 + slack) & (rows > -slack) & (rows < down - 1 + slack)
+            return set(zip(np.floor(columns[inside] + 0.5), np.floor(rows[inside] + 0.5), strict=True))
+
+        dots = dots_of(lines, area.left)
+        assert all(any(near(place, dot) for dot in dots) for place in within(-1e-6))
+        assert all(any(near(dot, place, 2) for place in within(0.1)) for dot in dots)  # the way is only sampled
+
+    def test_a_curve_is_one_dot_thick(self):
+        lines = draw_chart([curve(range(200), np.arange(200) / 7)], 60, 12, Axes())
+        area = chart_area([curve(range(200), np.arange(200) / 7)], 60, 12, Axes())
+        assert len(dots_of(lines, area.left)) == area.columns * 2
+
+    def test_a_gap_breaks_the_line(self):
+        y = np.zeros(100)
+        y[40:60] = NAN
+        for missing in (NAN, INF, -INF):
+            y[40:60] = missing
+            columns = {column for column, _ in dots_of(draw_chart([curve(range(100), y)], 52, 6, Axes()), 2)}
+            assert not columns & set(range(42, 58))
+            assert columns >= set(range(0, 39)) | set(range(62, 100))
+
+    def test_a_point_between_gaps_is_seen(self):
+        y = np.full(5000, NAN)
+        y[[0, 2500, 4999]] = 1, 2, 1
+        assert len(dots_of(draw_chart([curve(range(5000), y)], 52, 6, Axes()), 4)) == 3
+
+    def test_curves_that_share_a_cell_show_all_dots_in_the_colour_of_the_last(self):
+        axes = Axes(x_limits=(0, 1), y_limits=(0, 1))
+        rising, falling = curve([0, 1], [0, 1], BLUE), curve([0, 1], [1, 0], ORANGE)
+        both, area = draw_chart([rising, falling], 41, 12, axes), chart_area([], 41, 12, axes)
+        alone = [dots_of(draw_chart([one], 41, 12, axes), area.left) for one in (rising, falling)]
+        assert dots_of(both, area.left) == alone[0] | alone[1]
+        shared = {(c // 2, r // 4) for c, r in alone[0]} & {(c // 2, r // 4) for c, r in alone[1]}
+        assert shared
+        assert {colour_of(both, row, area.left + column) for column, row in shared} == {ORANGE}
+        assert colour_of(both, 0, 40) == BLUE
+
+    def test_x_may_run_back_and_repeat(self):
+        circle = np.linspace(0, 2 * math.pi, 400)
+        dots = dots_of(draw_chart([curve(np.cos(circle), np.sin(circle))], 40, 20, Axes()), 5)
+        by_column = {column: [row for c, row in dots if c == column] for column, _ in dots}
+        assert all(max(by_column[column]) - min(by_column[column]) > 20 for column in range(10, 60))
+
+    def test_quarter_blocks(self):
+        text = "".join(plain(draw_chart([curve([0, 1, 2, 3], [0, 3, 1, 2])], 40, 8, Axes(), braille=False)))
+        assert not any(0x2800 <= ord(character) < 0x2900 for character in text)
+        assert set(text) & set("▘▝▖▗▀▄▌▐▚▞")
+
+    def test_dashes_leave_dots_out_and_stand_still(self):
+        x = np.arange(300)
+        y = np.sin(x / 30)
+        axes = Axes(x_limits=(0, 300), y_limits=(-1, 1))
+        drawn = [dots_of(draw_chart([curve(x, y, dash=dash)], 70, 14, axes), 5) for dash in range(len(DASHES))]
+        for dashed in drawn[1:]:
+            assert dashed < drawn[0]
+            assert 0.2 < len(dashed) / len(drawn[0]) < 0.8
+        assert dots_of(draw_chart([curve(x[:200], y[:200], dash=1)], 70, 14, axes), 5) < drawn[1]
+        assert len({frozenset(dots) for dots in drawn}) == len(DASHES)
+
+    def test_raw_and_reduced_million_points_look_alike(self):
+        x = np.arange(1_000_000.0)
+        y = np.sin(x / 90_000)
+        y[400_000] = 5
+        dots = dots_of(draw_chart([curve(x, y)], 70, 14, Axes()), 2)
+        assert min(row for _, row in dots) == 0
+        assert {column for column, _ in dots} == set(range(136))
+
+
+class TestAxes:
+    @pytest.mark.parametrize("curves", [[], [curve([], [])], [curve([1, 2], [NAN, NAN])], [curve([NAN], [1])]])
+    def test_nothing_to_draw_is_blank(self, curves):
+        assert plain(draw_chart(curves, 30, 5, Axes("step"))) == [" " * 30] * 5
+
+    def test_the_limits_make_axes_without_any_curve(self):
+        lines = plain(draw_chart([], 30, 6, Axes("step", x_limits=(0, 100), y_limits=(0, 1))))
+        assert lines[0].startswith("1 ··")
+        assert lines[-1].split() == ["0", "50", "step"]
+
+    @pytest.mark.parametrize("log", [False, True])
+    def test_one_value(self, log):
+        lines = plain(draw_chart([curve([3], [0.25])], 30, 7, Axes(log_x=log, log_y=log)))
+        assert [line[:5] for line in lines if line[:4].strip()] == ["0.25 "]
+        assert lines[-1].split() == ["3"]
+        assert len(dots_of(draw_chart([curve([3], [0.25])], 30, 7, Axes(log_x=log, log_y=log)), 5)) == 1
+
+    def test_a_level_curve_lies_on_its_tick(self):
+        lines = plain(draw_chart([curve(range(9), [0.5] * 9)], 30, 6, Axes()))
+        (row,) = [row for row, line in enumerate(lines) if line.startswith("0.5 ")]
+        assert set(lines[row][4:]) <= {chr(0x2800 + bits) for bits in range(1, 256)}
+
+    def test_what_a_log_axis_cannot_show_is_left_out_and_counted(self):
+        one = curve([0, 1, 10, 100, INF, 50, -5], [1, 1, 0, -3, 5, NAN, 2])
+        assert count_undrawable([one], Axes()) == 1
+        assert count_undrawable([one], Axes(log_x=True)) == 3
+        assert count_undrawable([one], Axes(log_y=True)) == 3
+        assert count_undrawable([one, one], Axes(log_x=True, log_y=True)) == 10
+        assert len(dots_of(draw_chart([one], 40, 8, Axes(log_x=True, log_y=True)), 2)) == 1
+
+    def test_a_log_axis_is_even_in_powers_of_ten(self):
+        x = 10.0 ** np.arange(0, 5)
+        dots = sorted(dots_of(draw_chart([curve(np.repeat(x, 2), [NAN, 1] * 5)], 42, 5, Axes(log_x=True)), 2))
+        steps = np.diff([column for column, _ in dots])
+        assert len(steps) == 4
+        assert max(steps) - min(steps) <= 1
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(20, 120), st.integers(6, 30))
+    def test_a_y_tick_stands_in_the_row_of_its_value(self, low, span, width, height):
+        axes = Axes(x_limits=(0, 1), y_limits=(low, low + span))
+        area = chart_area([], width, height, axes)
+        for row, label in area.y_ticks:
+            value = _value(label)
+            lines = draw_chart([curve([0, 1], [value, value])], width, height, axes)
+            drawn = {row // 4 for _, row in dots_of(lines, area.left)}
+            assert not drawn or min(abs(line - row) for line in drawn) <= 1
+            assert plain(lines)[row][: area.left].strip() == label
+
+    def test_labels_never_touch(self):
+        for high in (7, 90, 1234, 56_789, 1e7, 3e-4):
+            for width in range(12, 130, 7):
+                line = plain(draw_chart([curve([0, high], [0, 1])], width, 8, Axes("epoch")))[-1]
+                assert len(line.split()) >= 2
+                assert (
+                    line.split()
+                    == line.replace("  ", "\0").replace(" ", "_").replace("\0", " ").replace("_", "").split()
+                )
+
+    def test_steps_are_whole(self):
+        assert plain(draw_chart([curve([0, 1, 2], [0, 1, 2])], 70, 6, Axes()))[-1].split() == ["0", "1", "2"]
+
+    def test_long_labels_give_way_to_the_curve(self):
+        lines = plain(draw_chart([curve([0, 1], [1_000_001, 1_000_003])], 12, 6, Axes()))
+        assert not any("1000" in line for line in lines)
+
+    def test_axis_name_from_a_store_cannot_break_the_screen(self):
+        lines = plain(draw_chart([curve([0, 9], [0, 1])], 60, 6, Axes("a\x1b[31m\n")))
+        assert lines[-1].endswith("a␛[31m␊")
+
+    def test_area_tells_x_from_column_and_back(self):
+        curves = [curve([10, 30, 1000], [1, 2, 3])]
+        for axes in (Axes(), Axes(log_x=True), Axes(x_limits=(20, 500))):
+            area = chart_area(curves, 50, 8, axes)
+            for column in range(area.left, 50):
+                assert area.column_of(area.x_at(column)) == column
+            assert area.column_of(area.x.high * 1.01) is None
+        assert chart_area([], 50, 8, Axes()).x_at(9) is None
+        assert chart_area([], 5, 8, Axes()) is None
+
+
+class TestSparkline:
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(st.floats(), max_size=300), st.integers(-1, 40))
+    def test_exact_width_whatever_comes(self, values, width):
+        with np.errstate(all="raise", under="ignore"):
+            line = sparkline(np.array(values, float), width)
+        assert len(line) == max(width, 0)
+        assert all(character == " " or 0x2800 < ord(character) < 0x2900 for character in line)
+        assert bool(line.strip()) == (width > 0 and bool(np.isfinite(values).any()))
+
+    @pytest.mark.parametrize(
+        ("values", "line"),
+        [
+            (np.exp(-np.arange(1000) / 150), "⠑⠢⠤⣀⣀⣀⣀⣀⣀⣀"),
+            (np.arange(4.0), "⣀⣀⠤⠤⠤⠒⠒⠒⠉⠉"),
+            ([0, 1], "⣀⣀⠤⠤⠤⠒⠒⠒⠉⠉"),
+            ([5.0] * 9, "⠤" * 10),
+            ([NAN] * 500, " " * 10),
+            ([1e300, -1e300], "⠉⠉⠒⠒⠒⠤⠤⠤⣀⣀"),
+        ],
+    )
+    def test_looks(self, values, line):
+        assert sparkline(np.array(values, float), 10) == line
+
+    def test_a_gap_is_blank(self):
+        values = np.arange(1000.0)
+        values[400:600] = NAN
+        assert [place for place, character in enumerate(sparkline(values, 10)) if character == " "] == [4, 5]
+
+    def test_a_steep_line_holds_together(self):
+        assert sparkline(np.repeat([0.0, 9.0], 50), 4) == "⣀⣀⠏⠉"
+
+
+class TestColours:
+    def test_a_run_has_its_colour_in_every_process(self):
+        assert [colour_slot(run) for run in ("brave-fox-12", "calm-owl-7", "")] == [1, 6, 0]
+
+    def test_no_two_runs_look_alike(self):
+        runs = [f"run-{number}" for number in range(32)]
+        looks = run_looks(runs)
+        assert len(set(looks)) == 32
+        assert {dash for _, dash in looks[:8]} == {0}
+        assert run_looks(runs[:11]) == looks[:11]
+        assert looks[0][0] == RUN_COLOURS[colour_slot(runs[0])]
+        assert len(run_looks(runs * 9)) == 288
+
+    def test_readable_on_dark_and_on_light(self):
+        for colour in RUN_COLOURS:
+            light = _luminance(colour) + 0.05
+            assert light / (_luminance("#0f1318") + 0.05) > 3.8
+            assert 1.05 / light > 2.2
+
+    def test_told_apart_by_colour_blind_eyes(self):
+        for place, one in enumerate(RUN_COLOURS):
+            for other in RUN_COLOURS[place + 1 :]:
+                for eye in EYES:
+                    assert np.linalg.norm(_oklab(one, eye) - _oklab(other, eye)) > 0.06
+
+
+class TestFigure:
+    def test_frame_title_and_curves(self):
+        one = curve(range(50), np.sqrt(np.arange(50.0)))
+        text = draw_figure(
+            [one, curve([0, 20, 30], [1, NAN, 5], ORANGE, 1)], 60, 14, Axes("step"), title="loss", colour=False
+        )
+        lines = text.splitlines()
+        assert len(lines) == 14
+        assert {len(line) for line in lines} == {60}
+        assert "loss" in lines[0]
+        assert "step" in lines[-1]
+        assert "\x1b" not in text
+        assert any(0x2800 < ord(character) < 0x2900 for character in text)
+        assert "\x1b[38;2;86;180;233m" in draw_figure([one], 60, 14, Axes())
+
+    @pytest.mark.parametrize("curves", [[], [curve([NAN], [1])], [curve([0, 1], [1e300, -1e300])], [curve([1], [1])]])
+    def test_odd_ones(self, curves):
+        for axes in (Axes(), Axes(log_y=True), Axes(x_limits=(0, 1e-9), y_limits=(0, 1))):
+            assert len(draw_figure(curves, 40, 9, axes).splitlines()) == 9
+
+
+def test_a_chart_needs_neither_plotext_nor_textual():
+    code = (
+        "import sys, tui_runs.drawing as d; d.warm_up()\n"
+        "print({name.partition('.')[0] for name in sys.modules} & {'plotext', 'textual', 'polars', 'tsdownsample'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+EYES = (
+    np.eye(3),
+    # Machado, Oliveira and Fernandes 2009: protanopia, deuteranopia, tritanopia, on linear RGB.
+    np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+    np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
+    np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]),
+)
+
+
+def _linear(colour):
+    channels = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8) / 255
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def _luminance(colour):
+    return float(_linear(colour) @ [0.2126, 0.7152, 0.0722])
+
+
+def _oklab(colour, eye):
+    cones = [[0.4122215, 0.5363325, 0.0514460], [0.2119035, 0.6806995, 0.1073970], [0.0883025, 0.2817188, 0.6299787]]
+    lab = [[0.2104543, 0.7936178, -0.0040720], [1.9779985, -2.4285922, 0.4505937], [0.0259040, 0.7827718, -0.8086758]]
+    return np.array(lab) @ np.cbrt(np.array(cones) @ np.clip(eye @ _linear(colour), 0, 1))
+
+
+def _around(place):
+    """The dots that a place that is not rounded may be drawn as."""
+    column, row = place
+    return {
+        (c, r)
+        for c in (math.floor(column), math.ceil(column))
+        for r in (math.floor(row), math.ceil(row))
+        if abs(c - column) <= 0.5 + 1e-9 and abs(r - row) <= 0.5 + 1e-9
+    }
+
+
+def _value(label):
+    return float(label.replace("k", "e3").replace("M", "e6").replace("G", "e9").replace("T", "e12"))

@@ -1,0 +1,486 @@
+"""Real files, real threads, and no sleeping: every wait ends with what it waits for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_runs import file_events, follow
+from tui_runs.follow import FileWatch, read_appended
+
+ENOUGH = 20.0
+"""Seconds: no test waits so long unless it fails."""
+
+MakeWatch = Callable[..., FileWatch]
+
+
+@pytest.fixture
+def make_watch() -> Iterator[MakeWatch]:
+    """Makes watches, and closes them."""
+    made: list[FileWatch] = []
+
+    def make(poll_seconds: float | None = None) -> FileWatch:
+        made.append(FileWatch(poll_seconds))
+        return made[-1]
+
+    yield make
+    for watch in made:
+        watch.close()
+
+
+@pytest.fixture(params=[None, 0.02], ids=["events", "polling"])
+def watch(request: pytest.FixtureRequest, make_watch: MakeWatch) -> FileWatch:
+    return make_watch(request.param)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "metrics").mkdir()
+    return tmp_path / "metrics"
+
+
+def append(path: Path, text: str = "1 0.5 1\n") -> str:
+    with path.open("a") as file:
+        file.write(text)
+    return str(path)
+
+
+def collect(watch: FileWatch, *wanted: str | Path) -> set[str]:
+    """Wait until all of these were reported; returns all that was."""
+    missing, end = {str(path) for path in wanted}, time.monotonic() + ENOUGH
+    seen: set[str] = set()
+    while missing:
+        assert time.monotonic() < end, f"never reported: {missing}; reported: {seen}"
+        changed = watch.wait(ENOUGH)
+        seen |= changed
+        missing -= changed
+    return seen
+
+
+class SilentNotifier:
+    """A RustNotify that never tells anything, as after an overflow of the kernel's queue."""
+
+    def watch(self, debounce: int, step: int, timeout: int, stop: threading.Event) -> str:
+        while not stop.is_set():
+            pass
+        return "stop"
+
+    def close(self) -> None:
+        pass
+
+
+class TestReadAppended:
+    @given(
+        content=st.lists(st.sampled_from([b"\n", b"1 0.5 1", b"x" * 9, b"\r\n", b"\xff"])).map(b"".join),
+        cuts=st.lists(st.integers(0, 200)),
+        limit=st.integers(1, 40),
+    )
+    def test_data_is_all_whole_lines_wherever_the_writer_stops(
+        self, tmp_path_factory: pytest.TempPathFactory, content: bytes, cuts: list[int], limit: int
+    ) -> None:
+        path = tmp_path_factory.mktemp("cut") / "loss"
+        path.touch()
+        offset, data, written = 0, b"", 0
+        for cut in [*sorted(min(cut, len(content)) for cut in cuts), len(content)]:
+            with path.open("ab") as file:
+                file.write(content[written:cut])
+            written = cut
+            more = True
+            while more:
+                appended = read_appended(path, offset, limit)
+                assert not appended.restarted
+                assert appended.offset == offset + len(appended.data)
+                assert appended.data[-1:] in (b"", b"\n")
+                data, offset, more = data + appended.data, appended.offset, appended.more
+            assert data == content[: content.rfind(b"\n", 0, written) + 1]
+
+    def test_half_a_line_waits_for_its_end(self, tmp_path: Path) -> None:
+        path = tmp_path / "loss"
+        path.write_bytes(b"1 2 3\n4 5")
+        first = read_appended(path, 0)
+        assert (first.data, first.offset, first.more) == (b"1 2 3\n", 6, False)
+        assert read_appended(path, 6).data == b""
+        append(path, " 6\n")
+        assert read_appended(path, 6).data == b"4 5 6\n"
+
+    def test_a_line_longer_than_the_limit_comes_whole(self, tmp_path: Path) -> None:
+        path = tmp_path / "loss"
+        path.write_bytes(b"x" * 1000 + b"\nshort\n")
+        first = read_appended(path, 0, limit=10)
+        assert (first.data, first.more) == (b"x" * 1000 + b"\n", True)
+        assert read_appended(path, first.offset, limit=10).data == b"short\n"
+
+    def test_the_limit_bounds_what_is_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "loss"
+        path.write_bytes(b"1 2 3\n" * 1000)
+        first = read_appended(path, 0, limit=100)
+        assert (len(first.data), first.more) == (96, True)
+
+    def test_a_shorter_file_is_read_from_its_start(self, tmp_path: Path) -> None:
+        path = tmp_path / "loss"
+        path.write_bytes(b"9 9 9\n")
+        again = read_appended(path, 600)
+        assert (again.data, again.offset, again.restarted) == (b"9 9 9\n", 6, True)
+        path.write_bytes(b"")
+        emptied = read_appended(path, 6)
+        assert (emptied.data, emptied.offset, emptied.restarted) == (b"", 0, True)
+
+    def test_a_missing_file_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            read_appended(tmp_path / "loss", 0)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+    def test_a_named_pipe_does_not_block(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        assert read_appended(tmp_path / "pipe", 0).data == b""
+
+
+class TestEntries:
+    def test_created_modified_and_removed(self, watch: FileWatch, folder: Path) -> None:
+        watch.watch([folder])
+        path = folder / "loss"
+        append(path)
+        assert collect(watch, path) == {str(path)}
+        append(path)
+        collect(watch, path)
+        path.unlink()
+        collect(watch, path)
+
+    def test_a_new_directory_counts_and_what_is_in_it_does_not(self, watch: FileWatch, folder: Path) -> None:
+        (folder / "old").mkdir()
+        watch.watch([folder])
+        append(folder / "old" / "deep")
+        (folder / "new").mkdir()
+        assert collect(watch, folder / "new") == {str(folder / "new")}
+
+    def test_a_burst_collapses(self, watch: FileWatch, folder: Path) -> None:
+        watch.watch([folder])
+        path = folder / "loss"
+        for _ in range(3000):
+            append(path)
+        collect(watch, path)
+        reports = 1
+        while watch.wait(0.1):
+            reports += 1
+        assert reports < 20
+
+    def test_nothing_means_an_empty_set_in_time(self, watch: FileWatch, folder: Path) -> None:
+        append(folder / "loss")
+        watch.watch([folder])
+        assert watch.wait(0) == frozenset()
+        start = time.monotonic()
+        assert watch.wait(0.05) == frozenset()
+        assert time.monotonic() - start < ENOUGH / 4
+
+    def test_a_replaced_file(self, watch: FileWatch, folder: Path) -> None:
+        append(folder / "meta.yaml")
+        watch.watch([folder])
+        append(folder.parent / "fresh", "xxxxxxxx")
+        os.replace(folder.parent / "fresh", folder / "meta.yaml")
+        collect(watch, folder / "meta.yaml")
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+    def test_a_name_that_is_not_utf8(self, watch: FileWatch, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "other").mkdir()
+        watch.watch([folder, tmp_path / "other"])
+        odd = Path(os.fsdecode(os.fsencode(folder) + b"/loss\xff"))
+        append(odd)
+        collect(watch, odd)
+        append(odd)
+        append(folder / "acc")
+        append(tmp_path / "other" / "f")
+        collect(watch, odd, folder / "acc", tmp_path / "other" / "f")
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+    def test_a_directory_whose_name_is_not_utf8(self, watch: FileWatch, folder: Path) -> None:
+        odd = Path(os.fsdecode(os.fsencode(folder) + b"/run\xff"))
+        odd.mkdir()
+        watch.watch([folder, odd])
+        collect(watch, append(odd / "loss"), append(folder / "acc"))
+
+
+class TestSpelling:
+    def test_a_relative_path(self, watch: FileWatch, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(folder.parent)
+        watch.watch(["metrics"])
+        append(folder / "loss")
+        assert collect(watch, os.path.join("metrics", "loss")) == {os.path.join("metrics", "loss")}
+
+    def test_a_link_and_what_it_points_to(self, watch: FileWatch, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(folder)
+        watch.watch([tmp_path / "link", folder])
+        append(folder / "loss")
+        collect(watch, tmp_path / "link" / "loss", folder / "loss")
+
+    def test_a_link_that_points_elsewhere_now(self, watch: FileWatch, folder: Path, tmp_path: Path) -> None:
+        link, other = tmp_path / "latest", tmp_path / "other"
+        other.mkdir()
+        link.symlink_to(folder)
+        watch.watch([link])
+        link.unlink()
+        link.symlink_to(other)
+        collect(watch, link)
+        append(other / "loss")
+        collect(watch, link / "loss")
+
+
+class TestChangingSet:
+    def test_changes_in_a_kept_directory_survive_a_new_set(
+        self, watch: FileWatch, folder: Path, tmp_path: Path
+    ) -> None:
+        others = [tmp_path / f"other{number}" for number in range(40)]
+        for other in others:
+            other.mkdir()
+        watch.watch([folder])
+        for number, other in enumerate(others):
+            append(folder / f"loss{number}")
+            watch.watch([folder, other])
+        collect(watch, *(folder / f"loss{number}" for number in range(40)))
+
+    def test_an_added_directory_counts_from_then_on(
+        self, watch: FileWatch, folder: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "new").mkdir()
+        append(tmp_path / "new" / "before")
+        watch.watch([folder])
+        watch.watch([folder, tmp_path / "new"])
+        append(tmp_path / "new" / "after")
+        assert str(tmp_path / "new" / "before") not in collect(watch, tmp_path / "new" / "after")
+
+    def test_a_directory_left_out_is_silent(self, watch: FileWatch, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "kept").mkdir()
+        watch.watch([folder, tmp_path / "kept"])
+        watch.watch([tmp_path / "kept"])
+        append(folder / "loss")
+        assert collect(watch, append(tmp_path / "kept" / "loss")) == {str(tmp_path / "kept" / "loss")}
+
+    def test_nothing_is_lost_while_the_set_settles(
+        self, make_watch: MakeWatch, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(file_events, "SETTLE_SECONDS", 0.03)
+        others = [tmp_path / f"other{number}" for number in range(30)]
+        for other in others:
+            other.mkdir()
+        watch = make_watch()
+        watch.watch([folder])
+        written, done = [], threading.Event()
+
+        def write() -> None:
+            for number in range(300):
+                written.append(append(folder / f"loss{number}"))
+            done.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        seen: set[str] = set()
+        for number in range(len(others)):
+            watch.watch([folder, *others[number : number + 7]])
+            seen |= watch.wait(0.02)
+        assert done.wait(ENOUGH)
+        writer.join()
+        if missing := set(written) - seen:
+            collect(watch, *missing)
+
+
+class TestVanishing:
+    def test_a_removed_directory_is_reported_once_and_breaks_nothing(
+        self, watch: FileWatch, folder: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "other").mkdir()
+        append(folder / "loss")
+        watch.watch([folder, tmp_path / "other"])
+        shutil.rmtree(folder)
+        collect(watch, folder)
+        append(tmp_path / "other" / "f")
+        assert str(folder) not in collect(watch, tmp_path / "other" / "f")
+
+    def test_a_directory_that_comes_back(self, watch: FileWatch, folder: Path) -> None:
+        watch.watch([folder])
+        folder.rmdir()
+        collect(watch, folder)
+        folder.mkdir()
+        collect(watch, folder)
+        collect(watch, append(folder / "loss"))
+
+    def test_a_renamed_directory_and_a_new_one_in_its_place(self, watch: FileWatch, folder: Path) -> None:
+        watch.watch([folder])
+        folder.rename(folder.with_name("elsewhere"))
+        folder.mkdir()
+        collect(watch, folder)
+        collect(watch, append(folder / "loss"))
+
+    def test_a_directory_that_does_not_exist_yet(self, watch: FileWatch, folder: Path) -> None:
+        late = folder / "late"
+        watch.watch([late, folder])
+        late.mkdir()
+        collect(watch, late)
+        collect(watch, append(late / "loss"))
+
+
+class TestClose:
+    def test_wakes_a_blocked_wait(self, watch: FileWatch, folder: Path) -> None:
+        watch.watch([folder])
+        results: list[frozenset[str]] = []
+        waiter = threading.Thread(target=lambda: results.append(watch.wait(None)))
+        waiter.start()
+        watch.close()
+        waiter.join(ENOUGH)
+        assert results == [frozenset()]
+
+    def test_ends_everything_and_may_be_called_twice(self, watch: FileWatch, folder: Path) -> None:
+        watch.watch([folder])
+        watch.close()
+        watch.close()
+        append(folder / "loss")
+        assert watch.wait(None) == frozenset()
+        watch.watch([folder, folder.parent])
+        assert watch.wait(None) == frozenset()
+
+    def test_ctrl_c_is_not_swallowed(
+        self, make_watch: MakeWatch, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Interrupted(SilentNotifier):
+            def watch(self, *_: object) -> str:
+                return "signal"
+
+        monkeypatch.setattr(file_events, "make_notifier", lambda paths: Interrupted())
+        watch = make_watch()
+        watch.watch([folder])
+        with pytest.raises(KeyboardInterrupt):
+            watch.wait(ENOUGH)
+
+
+class TestWithoutEvents:
+    @pytest.fixture(autouse=True)
+    def _hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("POLL_SECONDS", "NET_SECONDS", "SLICE_SECONDS"):
+            monkeypatch.setattr(follow, name, 0.02)
+        for name in ("NET_SHARE", "POLL_SHARE"):
+            monkeypatch.setattr(follow, name, 1.0)
+
+    @pytest.mark.parametrize(
+        ("error", "reason"),
+        [
+            (OSError(errno.ENOSPC, "No space left on device"), "max_user_watches"),
+            (OSError("OS file watch limit reached. about [\"/a\"]"), "max_user_watches"),
+            (RuntimeError("Error creating recommended watcher: Too many files (os error 24)"), "instances"),
+            (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
+            (ImportError("no wheel for this system"), "no wheel"),
+        ],
+    )  # fmt: skip
+    def test_polls_where_the_notifier_fails(
+        self,
+        make_watch: MakeWatch,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        error: Exception,
+        reason: str,
+    ) -> None:
+        def fail(paths: list[str]) -> None:
+            raise error
+
+        monkeypatch.setattr(file_events, "make_notifier", fail)
+        watch = make_watch()
+        watch.watch([folder])
+        assert watch.polling
+        assert reason in watch.reason
+        collect(watch, append(folder / "loss"))
+        (folder / "loss").unlink()
+        collect(watch, folder / "loss")
+
+    def test_too_many_watches_while_both_notifiers_live(
+        self, make_watch: MakeWatch, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make, asked = file_events.make_notifier, []
+
+        def fail_second(paths: list[str]) -> object:
+            asked.append(paths)
+            if len(asked) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return make(paths)
+
+        monkeypatch.setattr(file_events, "make_notifier", fail_second)
+        (tmp_path / "other").mkdir()
+        watch = make_watch()
+        watch.watch([folder])
+        append(folder / "loss")
+        watch.watch([folder, tmp_path / "other"])
+        assert watch.reason == "events"
+        assert asked[2] == sorted([str(folder), str(tmp_path / "other")])
+        collect(watch, folder / "loss")
+        collect(watch, append(tmp_path / "other" / "f"))
+
+    def test_a_notifier_that_keeps_failing_is_given_up(
+        self, make_watch: MakeWatch, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Broken(SilentNotifier):
+            def watch(self, *_: object) -> str:
+                raise RuntimeError("error in underlying watcher")
+
+        monkeypatch.setattr(file_events, "make_notifier", lambda paths: Broken())
+        watch = make_watch()
+        watch.watch([folder])
+        append(folder / "loss")
+        collect(watch, folder / "loss")
+        while watch.reason == "events":
+            watch.wait(0.01)
+        assert watch.reason == "no file events: error in underlying watcher"
+        collect(watch, append(folder / "acc"))
+
+    def test_the_safety_net_finds_what_events_do_not_tell(
+        self, make_watch: MakeWatch, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(file_events, "make_notifier", lambda paths: SilentNotifier())
+        watch = make_watch()
+        watch.watch([folder])
+        assert not watch.polling
+        collect(watch, append(folder / "loss"))
+        folder.rename(folder.with_name("gone"))
+        collect(watch, folder)
+
+    def test_network_file_systems_are_polled(
+        self, make_watch: MakeWatch, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(follow, "network_devices", lambda: {folder.stat().st_dev: "nfs4"})
+        monkeypatch.setattr(file_events, "make_notifier", lambda paths: pytest.fail("no events on NFS"))
+        watch = make_watch()
+        watch.watch([folder])
+        assert watch.polling
+        assert watch.reason.startswith("nfs4")
+        collect(watch, append(folder / "loss"))
+
+    def test_says_why_it_polls(self, make_watch: MakeWatch, folder: Path) -> None:
+        watch = make_watch(2)
+        watch.watch([folder])
+        assert (watch.polling, watch.reason) == (True, "asked for --poll 2")
+        watch = make_watch()
+        watch.watch([folder])
+        assert (watch.polling, watch.reason) == (False, "events")
+
+
+def test_importing_it_does_not_import_watchfiles() -> None:
+    code = "import sys, tui_runs.follow; sys.exit(len({'watchfiles', 'asyncio', 'polars'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_leaving_it_open_does_not_crash_the_interpreter(tmp_path: Path) -> None:
+    code = (
+        "import sys, threading; from tui_runs.follow import FileWatch; watch = FileWatch();"
+        "watch.watch([sys.argv[1]]);"
+        "threading.Thread(target=watch.wait, args=(None,), daemon=True).start()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=False, timeout=60, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

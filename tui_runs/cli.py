@@ -1,0 +1,240 @@
+"""The command line. Data goes to stdout, narration to stderr; exit codes: 0 done, 1 it failed, 2 wrong usage.
+
+Every command imports what it needs when it runs: `--version` and `--help` load neither polars nor textual.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import click
+
+from tui_runs import __version__
+from tui_runs.errors import UsageError
+from tui_runs.headless.adapter_flags import AdapterCommand, given_options
+from tui_runs.headless.narration import is_terminal, tell_error
+from tui_runs.headless.output import HISTORY_FORMATS, OBJECT_FORMATS, RUNS_FORMATS, ReaderGoneError, format_of
+from tui_runs.headless.sorting import split_sorting
+from tui_runs.headless.stores import Stores
+
+_INTERRUPTED: Final = 130
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Program(click.Group):
+    """The group of all commands; turns every error into a few lines and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, SystemExit):
+            raise
+        except ReaderGoneError:
+            # Python flushes stdout once more at its end, and would complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            ctx.exit(0)
+        except (KeyboardInterrupt, click.Abort):
+            ctx.exit(_INTERRUPTED)
+        except BaseException as error:  # a panic of polars is no Exception
+            ctx.exit(tell_error(error))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        arguments: those of the command line, without the program's name.
+
+    Returns:
+        The exit code: 0 done (also where a reader such as `head` wanted no more), 1 it failed, 2 wrong usage or a
+        location that cannot be opened, 130 interrupted.
+    """
+    try:
+        code = program.main(arguments, prog_name="tui-runs", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except OSError as error:  # the help text does not go to where stdout goes
+        return tell_error(error)
+    return code if isinstance(code, int) else 0
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def program() -> None:
+    """Training runs in the terminal: table, diff and live curves, read straight from where trainings left them.
+
+    SOURCE is a path or a URL, such as ./mlruns; without any the working directory is searched.
+    RUN is a run id, the beginning of one, or a name.
+    """
+
+
+def _sources(function: _Function) -> _Function:
+    """Take any number of SOURCEs, and --adapter."""
+    return click.argument("sources", metavar="[SOURCE]...", nargs=-1)(_adapter(function))
+
+
+def _source_options(function: _Function) -> _Function:
+    """Take any number of -s SOURCE, and --adapter."""
+    text = "Where to look; may be given several times. Default: what lies in the working directory."
+    return click.option("-s", "--source", "sources", metavar="SOURCE", multiple=True, help=text)(_adapter(function))
+
+
+def _adapter(function: _Function) -> _Function:
+    return click.option("--adapter", metavar="NAME", help="Read every SOURCE with this adapter.")(function)
+
+
+def _format(*formats: str) -> Callable[[_Function], _Function]:
+    return click.option("--format", "format_name", type=click.Choice(formats), help=f"Default: {formats[0]}.")
+
+
+_out: Final = click.option("-o", "--output", "path", metavar="FILE", help="Write there; the ending names the format.")
+
+
+@program.command("open", cls=AdapterCommand)
+@_sources
+@click.option("--where", default="", metavar="WORDS", help="Show runs in which all of these words occur.")
+@click.option("--sort", metavar="COLUMN[:asc|:desc]", help="Sort by a column.")
+@click.option("--columns", metavar="NAME,...", help="Columns of the table, such as name,status,params.lr.")
+@click.option("--poll", type=click.FloatRange(min=0.05), metavar="SECONDS", help="Look at files this often.")
+@click.pass_context
+def open_app(
+    ctx: click.Context,
+    sources: tuple[str, ...],
+    adapter: str | None,
+    where: str,
+    sort: str | None,
+    columns: str | None,
+    poll: float | None,
+) -> None:
+    """Open the app."""
+    stores = Stores(sources, adapter, given_options(ctx))
+    names = [name.strip() for name in columns.split(",") if name.strip()] if columns else []
+    order = split_sorting(sort) if sort else None
+    ctx.exit(_run_app(stores, poll=poll, where=where, sort=order, columns=names))
+
+
+def _run_app(stores: Stores, **view: Any) -> int:
+    if not (is_terminal(sys.stdin) and is_terminal(sys.__stderr__)):
+        raise UsageError("The app needs a terminal.", "Without one there are `tui-runs ls`, `show` and `history`.")
+    from tui_runs.tui import run_app  # noqa: PLC0415  0.4 s
+
+    return run_app(stores.find(), stores.options, **view)
+
+
+@program.command(cls=AdapterCommand)
+@_sources
+@click.option("--where", default="", metavar="WORDS", help="Only runs in whose name, id, experiment, tags, params or "
+              "notes all of these words occur.")  # fmt: skip
+@click.option("--sort", default="started:desc", show_default=True, metavar="COLUMN[:asc|:desc]",
+              help="Sort by a column, ascending unless it says :desc; what is missing comes last.")  # fmt: skip
+@click.option("--columns", metavar="NAME,...", help="Columns, such as name,status,params.lr,metrics.val_loss; lr alone "
+              "will do where it is the only one. Default: a choice for the table, else all.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="The first N only.")
+@_format(*RUNS_FORMATS)
+@_out
+@click.pass_context
+def ls(
+    ctx: click.Context,
+    sources: tuple[str, ...],
+    adapter: str | None,
+    where: str,
+    sort: str,
+    columns: str | None,
+    limit: int | None,
+    format_name: str | None,
+    path: str | None,
+) -> None:
+    """List runs.
+
+    The table is for people: on a terminal it fits the width, in a pipe nothing is cut. For programs there are json,
+    jsonl and csv, with everything that is known of each run; with --columns, with these columns only.
+    """
+    from tui_runs.headless.ls import list_runs  # noqa: PLC0415
+
+    chosen = format_of(format_name, path, RUNS_FORMATS)
+    stores = Stores(sources, adapter, given_options(ctx))
+    list_runs(stores, where=where, sort=sort, columns=columns, limit=limit, format_name=chosen, path=path)
+
+
+@program.command(cls=AdapterCommand)
+@click.argument("run")
+@_source_options
+@_format(*OBJECT_FORMATS)
+@click.pass_context
+def show(
+    ctx: click.Context, run: str, sources: tuple[str, ...], adapter: str | None, format_name: str | None
+) -> None:
+    """Show one RUN whole: facts, metrics, params, tags, notes."""
+    from tui_runs.headless.show import show_run  # noqa: PLC0415
+
+    show_run(Stores(sources, adapter, given_options(ctx)), run, format_name or "table")
+
+
+@program.command(cls=AdapterCommand)
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@_source_options
+@click.option("-m", "--metric", "metrics", metavar="METRIC", multiple=True, help="Only this metric; may be given "
+              "several times.")  # fmt: skip
+@_format(*HISTORY_FORMATS)
+@_out
+@click.pass_context
+def history(
+    ctx: click.Context,
+    runs: tuple[str, ...],
+    sources: tuple[str, ...],
+    adapter: str | None,
+    metrics: tuple[str, ...],
+    format_name: str | None,
+    path: str | None,
+) -> None:
+    """Write the points of RUNs, of every run where none is named.
+
+    Columns: run_id, metric, step, time, value; the points of a metric in the order in which they were logged.
+    """
+    from tui_runs.headless.history import write_history  # noqa: PLC0415
+
+    chosen = format_of(format_name, path, HISTORY_FORMATS)
+    write_history(Stores(sources, adapter, given_options(ctx)), runs, metrics, chosen, path)
+
+
+@program.command(cls=AdapterCommand)
+@_sources
+@click.pass_context
+def doctor(ctx: click.Context, sources: tuple[str, ...], adapter: str | None) -> None:
+    """Say what is there, what reads it, and what cannot be read."""
+    from tui_runs.headless.doctor import examine  # noqa: PLC0415
+
+    ctx.exit(examine(Stores(sources, adapter, given_options(ctx))))
+
+
+@program.command()
+@_format(*OBJECT_FORMATS)
+def adapters(format_name: str | None) -> None:
+    """List the installed adapters and their options.
+
+    A broken one is listed with the reason.
+    """
+    from tui_runs.headless.adapters import list_adapters  # noqa: PLC0415
+
+    list_adapters(format_name or "table")
+
+
+@program.command()
+@click.option("--runs", type=click.IntRange(min=1), default=36, show_default=True, metavar="N", help="How many runs.")
+@click.option("--directory", metavar="DIR", help="Make them there and keep them. Default: a temporary folder.")
+@click.pass_context
+def demo(ctx: click.Context, runs: int, directory: str | None) -> None:
+    """Make a store of realistic runs and open it.
+
+    Three of them are still training.
+    """
+    from tui_runs.demo import run_demo  # noqa: PLC0415
+
+    ctx.exit(run_demo(lambda location: _run_app(Stores((location,))), runs=runs, directory=directory))

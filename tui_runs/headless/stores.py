@@ -1,0 +1,75 @@
+"""From the SOURCEs of a command line to a workspace with every run in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tui_runs.adapter import OptionValue
+from tui_runs.headless.narration import Progress, say
+
+if TYPE_CHECKING:
+    from tui_runs.frames.workspace import Workspace
+    from tui_runs.sources.discover import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What to open.
+
+    Args:
+        locations: paths or URLs; none means what lies in the working directory.
+        adapter: overrules detection.
+        options: values of adapter options by their names, by adapter; those not given have their defaults.
+    """
+
+    locations: tuple[str, ...] = ()
+    adapter: str | None = None
+    options: dict[str, dict[str, OptionValue]] = field(default_factory=dict)
+
+    def find(self) -> list[Found]:
+        """Find the stores, and say what was found where nothing was named.
+
+        Raises:
+            LocationError: a location is not there, or nothing reads it.
+            AdapterError: the adapter asked for is not usable.
+        """
+        from tui_runs.sources.discover import find  # noqa: PLC0415  entry points: 0.1 s
+
+        found = find(self.locations, self.adapter)
+        if not self.locations:
+            for store in found:
+                say(f"Found {store.location} in {os.getcwd()}: {store.adapter.name}, {store.match.reason}.")
+        return found
+
+    @contextmanager
+    def read(self) -> Iterator[Workspace]:
+        """Open the stores and read every run; they are closed at the end.
+
+        Raises:
+            TuiRunsError: as `find`; or a store went away while it was read.
+        """
+        found = self.find()
+        from tui_runs.frames.workspace import Workspace  # noqa: PLC0415  after `find`, which may fail without polars
+
+        workspace = Workspace()
+        progress = Progress()
+        try:
+            workspace.open(found, self.options)
+            for name, opened in workspace.sources.items():
+                for batch in opened.batches():
+                    workspace.apply_batch(name, batch)
+                    progress.show(len(workspace.catalog), opened.total if len(workspace.sources) == 1 else None)
+                workspace.scanned(name)
+            progress.clear()
+            count = len(workspace.problems)
+            if count:
+                one = "One thing" if count == 1 else f"{count:,} things"
+                say(f"{one} could not be read; `tui-runs doctor` says what and why.")
+            yield workspace
+        finally:
+            progress.clear()
+            workspace.close()

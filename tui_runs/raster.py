@@ -1,0 +1,286 @@
+"""Turns curves into dots and dots into characters: braille, 2 x 4 dots a cell, or quarter blocks, 2 x 2.
+
+Plain numpy on all curves of a chart at once: at some 3 us a call, what counts is how many calls there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui_runs.ticks import Kind, Scale
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Limits = tuple[float, float] | None
+Ends = tuple[Floats, Floats, Floats, Floats]
+"""x and y where segments begin and where they end, in dots."""
+
+DASHES: Final = ("############", "########....", "###...###...", "#..#..#..#..")
+"""What tells runs apart that share a colour: which of twelve dots along a curve are drawn. The first is a full line."""
+
+_DASH_TABLE: Final = np.array([[mark == "#" for mark in dash] for dash in DASHES])
+_FAR: Final = 1e9  # dots; positions further outside are pulled in, so that differences stay finite
+_LEAST_SPAN: Final = 1e-12  # of the size of the values; closer ones count as one, as ticks could not tell them apart
+
+
+class Glyphs(NamedTuple):
+    """A family of characters that show `across` x `down` dots each."""
+
+    across: int
+    down: int
+    codes: NDArray[np.uint32]
+    """2 ** (across * down) code points; the lowest bit of a place is the top left dot, the next is to its right."""
+
+    def pack(self, dots: Flags) -> tuple[Flags, NDArray[np.uint32]]:
+        """The cells of a picture: which have a dot, (h, w), and the code points of these in reading order.
+
+        Args:
+            dots: (h * down, w * across), true where a dot is.
+        """
+        h, w = len(dots) // self.down, dots.shape[1] // self.across
+        by_cell = dots.reshape(h, self.down, w, self.across).swapaxes(1, 2).reshape(h, w, -1)
+        bits = np.packbits(by_cell, axis=2, bitorder="little")[:, :, 0]
+        drawn = bits != 0
+        return drawn, self.codes[bits[drawn]]
+
+
+def _braille_codes() -> NDArray[np.uint32]:
+    numbers = (0, 3, 1, 4, 2, 5, 6, 7)  # what Unicode adds 2 to the power of for each dot
+    bits = np.arange(256, dtype=np.uint32)
+    codes = np.full(256, 0x2800, np.uint32)
+    for place, number in enumerate(numbers):
+        codes += (bits >> np.uint32(place) & np.uint32(1)) << np.uint32(number)
+    return codes
+
+
+BRAILLE: Final = Glyphs(2, 4, _braille_codes())
+BLOCKS: Final = Glyphs(2, 2, np.array([ord(block) for block in " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"], np.uint32))
+
+
+class Points(NamedTuple):
+    """The points of all curves of a chart, one curve after the other, n in all."""
+
+    x: Floats
+    y: Floats
+    owner: Integers
+    """Which curve a point is of, growing."""
+    drawable: Flags
+    """Whether x and y are finite, and above 0 where their axis is logarithmic."""
+    log_x: bool
+    log_y: bool
+    dashes: Sequence[int]
+    """A place in `DASHES` for every curve."""
+
+
+def gather(series: Sequence[tuple[Floats, Floats]], log_x: bool, log_y: bool, dashes: Sequence[int]) -> Points:
+    """The points of curves: one pair of x and y, and one dash, for each."""
+    x = np.concatenate([np.zeros(0), *(x for x, _ in series)])
+    y = np.concatenate([np.zeros(0), *(y for _, y in series)])
+    drawable = np.isfinite(x) & np.isfinite(y)
+    if log_x:
+        drawable &= x > 0
+    if log_y:
+        drawable &= y > 0
+    owner = np.repeat(np.arange(len(series)), [len(x) for x, _ in series])
+    return Points(x, y, owner, drawable, log_x, log_y, dashes)
+
+
+def x_scale(points: Points, limits: Limits, dots: int, kind: Kind) -> Scale | None:
+    """The x axis: its limits if it can have them, or what the points need; None if that is nothing."""
+    values = points.x[points.drawable]
+    whole = kind == "number" and bool((np.floor(values) == values).all())
+    return _scale(values, Scale(0, 0, dots, points.log_x, kind, whole=whole), limits)
+
+
+def y_scale(points: Points, x_limits: Limits, limits: Limits, dots: int) -> Scale | None:
+    """The y axis: its limits if it can have them, or what the points in `x_limits` need; None if that is nothing."""
+    shown = points.drawable
+    if span := usable(x_limits, points.log_x):
+        shown = shown & (points.x >= span[0]) & (points.x <= span[1])
+    return _scale(points.y[shown], Scale(0, 0, dots, points.log_y), limits)
+
+
+def _scale(values: Floats, scale: Scale, limits: Limits) -> Scale | None:
+    limits = usable(limits, scale.log)
+    if limits is None and not len(values):
+        return None
+    low, high = limits or (float(values.min()), float(values.max()))
+    if scale.log:
+        apart = math.log10(high) - math.log10(low) > _LEAST_SPAN
+    else:
+        apart = high / 4 - low / 4 > max(_LEAST_SPAN * max(abs(low), abs(high)), 1e-307)
+    if apart:
+        return scale._replace(low=low, high=high)
+    if scale.log:
+        widened = max(low / 10, 5e-324), min(low * 10, 1e308)
+    else:
+        half = max(abs(low) / 20, 1e-300) if low else 0.5
+        widened = max(low - half, -1.7e308), min(low + half, 1.7e308)
+    return scale._replace(low=widened[0], high=widened[1], only=low)
+
+
+def usable(limits: Limits, log: bool) -> Limits:
+    """Limits in order, or None if an axis cannot have them."""
+    if limits is None or not all(map(math.isfinite, limits)) or (log and min(limits) <= 0):
+        return None
+    return min(limits), max(limits)
+
+
+class Dots(NamedTuple):
+    """The dots that curves cover, m of them, a dot perhaps more than once."""
+
+    column: Integers
+    """From the left."""
+    row: Integers
+    """From the top."""
+    owner: Integers
+    """Which curve covers it, growing."""
+
+
+def rasterise(points: Points, x_scale: Scale, y_scale: Scale) -> Dots:
+    """The dots of all curves within the scales' dots.
+
+    Drawable points that follow each other in a curve are joined by a line with one dot in every column or every row
+    that it passes, whichever are more; others stand alone. Dashes depend on where a dot is and not on what comes
+    before it, so that they stand still while a curve grows.
+    """
+    across, down = x_scale.dots, y_scale.dots
+    start = np.flatnonzero(points.drawable)
+    owner = points.owner[start]
+    column = positions(points.x[start], x_scale)
+    row = down - 1 - positions(points.y[start], y_scale)
+    # Every point begins a segment: to the next if it is joined to that, or else to itself.
+    joined = np.zeros(len(start), np.bool_)
+    joined[:-1] = (start[1:] == start[:-1] + 1) & (owner[1:] == owner[:-1])
+    alone = ~joined
+    alone[1:] &= ~joined[:-1]
+    end = np.arange(len(start)) + joined
+    ends: Ends = (column, row, column[end], row[end])
+    clipped = len(start) > 0 and (min(column.min(), row.min()) < 0 or column.max() > across - 1 or row.max() > down - 1)
+    if clipped:
+        ends, seen = _clip(ends, across, down)
+        owner, alone = owner[seen], alone[seen]
+    c0, r0, c1, r1 = (np.floor(position + 0.5) for position in ends)
+    wide, tall = np.abs(c1 - c0), np.abs(r1 - r0)
+    length = np.maximum(np.maximum(wide, tall), 1)
+    # The last dot of a segment is the first of the next, unless that begins elsewhere after clipping.
+    count = length.astype(np.int64) + clipped
+    segment = np.repeat(np.arange(len(count)), count)
+    along = np.arange(len(segment)) - (np.cumsum(count) - count)[segment]
+    columns = (c0[segment] + along * ((c1 - c0) / length)[segment] + 0.5).astype(np.int64)
+    rows = (r0[segment] + along * ((r1 - r0) / length)[segment] + 0.5).astype(np.int64)
+    owners = owner[segment]
+    if any(points.dashes):
+        phase = np.where((wide >= tall)[segment], columns, rows) % len(DASHES[0])
+        drawn = _DASH_TABLE[np.asarray(points.dashes)[owners], phase] | alone[segment]
+        return Dots(columns[drawn], rows[drawn], owners[drawn])
+    return Dots(columns, rows, owners)
+
+
+def positions(values: Floats, scale: Scale) -> Floats:
+    """Where drawable values lie, in dots: 0.0 at the scale's low limit, dots - 1.0 at the high one."""
+    low, high = scale.low, scale.high
+    if scale.log:
+        values, low, high = np.log10(values), math.log10(low), math.log10(high)
+    # Quartered, so that the span from -1e308 to 1e308 is a number.
+    with np.errstate(over="ignore"):
+        dots = (values / 4 - low / 4) / (high / 4 - low / 4) * (scale.dots - 1)
+    return np.minimum(np.maximum(dots, -_FAR), _FAR)
+
+
+def _clip(ends: Ends, across: int, down: int) -> tuple[Ends, Flags]:
+    """The parts of segments within the area (Liang and Barsky 1984), and which segments have such a part."""
+    x0, y0, x1, y1 = ends
+    enter, leave = np.zeros(len(x0)), np.ones(len(x0))
+    with np.errstate(all="ignore"):
+        for begin, run, last in ((x0, x1 - x0, across - 1), (y0, y1 - y0, down - 1)):
+            one, other = -begin / run, (last - begin) / run
+            level, outside = run == 0, (begin < 0) | (begin > last)
+            enter = np.maximum(enter, np.where(level, np.where(outside, np.inf, 0), np.minimum(one, other)))
+            leave = np.minimum(leave, np.where(level, 1, np.maximum(one, other)))
+    seen = enter <= leave
+    x0, y0, run_x, run_y, enter, leave = (part[seen] for part in (x0, y0, x1 - x0, y1 - y0, enter, leave))
+    return (x0 + enter * run_x, y0 + enter * run_y, x0 + leave * run_x, y0 + leave * run_y), seen
+
+
+# What a dot column of a sparkline adds to its cell: [level of the column before][its own level], levels counted from
+# the bottom, -1 (the last place) for none. The column is filled between the two, so that steep lines hold together.
+_LEFT_BITS: Final = (0x40, 0x04, 0x02, 0x01)
+_RIGHT_BITS: Final = (0x80, 0x20, 0x10, 0x08)
+
+
+def _joins(bits: Sequence[int]) -> list[list[int]]:
+    def filled(before: int, level: int) -> int:
+        if level < 0:
+            return 0
+        levels = {level, *range(before + 1, level), *range(level + 1, before)} if before >= 0 else {level}
+        return sum(bits[at] for at in levels)
+
+    return [[filled(before, level) for level in (0, 1, 2, 3, -1)] for before in (0, 1, 2, 3, -1)]
+
+
+_LEFT_JOINS: Final = _joins(_LEFT_BITS)
+_RIGHT_JOINS: Final = _joins(_RIGHT_BITS)
+_SPARKS: Final = " " + "".join(chr(0x2800 + bits) for bits in range(1, 256))
+
+
+def sparkline(values: Floats, width: int) -> str:
+    """The trend of a series as one line of braille, from its lowest value at the bottom to its highest at the top.
+
+    The series is stretched or averaged over 2 * width columns of four dots. What is not finite is left out; a column
+    of nothing else is blank, and breaks the line.
+
+    Args:
+        values: n values in order, Float64.
+        width: in cells.
+
+    Returns:
+        Exactly `width` characters.
+    """
+    if width < 1 or not len(values):
+        return " " * max(width, 0)
+    series = _averaged(values, 2 * width) if len(values) > 2 * width else _stretched(values, 2 * width)
+    finite = np.isfinite(series)
+    if not finite.all():
+        series = np.where(finite, series, series[finite][0] if finite.any() else 0.0)
+    lowest, highest = float(series.min()), float(series.max())
+    if highest > lowest:
+        levels = ((series / 4 - lowest / 4) / (highest / 4 - lowest / 4) * 3 + 0.5).astype(np.int64)
+    else:
+        levels = np.ones(2 * width, np.int64)
+    levels[~finite] = -1
+    dots = levels.tolist()
+    cells = []
+    before = -1
+    for left, right in zip(dots[::2], dots[1::2], strict=True):
+        cells.append(_SPARKS[_LEFT_JOINS[before][left] | _RIGHT_JOINS[left][right]])
+        before = right
+    return "".join(cells)
+
+
+def _averaged(values: Floats, columns: int) -> Floats:
+    """The mean of the finite values of every column, NaN where there are none."""
+    edges = np.arange(columns + 1) * len(values) // columns
+    sizes = edges[1:] - edges[:-1]
+    means: Floats = np.add.reduceat(values, edges[:-1]) / sizes
+    if np.isfinite(means).all():
+        return means
+    finite = np.isfinite(values)
+    counts = np.add.reduceat(finite, edges[:-1], dtype=np.int64)
+    shares = np.where(finite, values, 0) / np.maximum(counts, 1).repeat(sizes)  # first, so that no sum is infinite
+    return np.where(counts > 0, np.add.reduceat(shares, edges[:-1]), np.nan)
+
+
+def _stretched(values: Floats, columns: int) -> Floats:
+    """Values between the values, or, where some are missing, the nearest of them."""
+    places = np.arange(columns) * ((len(values) - 1) / (columns - 1))
+    if np.isfinite(values).all():
+        between: Floats = np.interp(places, np.arange(len(values)), values)
+        return between
+    return values[(places + 0.5).astype(np.int64)]
