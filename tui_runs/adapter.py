@@ -180,7 +180,8 @@ class Source(Protocol):
     def follow(self, focus: Focus) -> Iterator[Change]:
         """Block until something changes, yield it, and go on until closed.
 
-        What changed since `scan` began is among it: nothing falls between the two.
+        What changed since `scan` began comes first: nothing falls between the two. When all of that is said and the
+        watching has begun an empty change is yielded, which tells that the source is as it is shown.
 
         Raises:
             SourceLostError: the store is gone.

@@ -171,7 +171,10 @@ def ls(
 def show(
     ctx: click.Context, run: str, sources: tuple[str, ...], adapter: str | None, format_name: str | None
 ) -> None:
-    """Show one RUN whole: facts, metrics, params, tags, notes."""
+    """Show one RUN whole: facts, metrics, params, tags, notes.
+
+    On a terminal a long value ends with the number of characters that are not shown; in a pipe it is whole.
+    """
     from tui_runs.headless.show import show_run  # noqa: PLC0415
 
     show_run(Stores(sources, adapter, given_options(ctx)), run, format_name or "table")

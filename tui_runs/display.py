@@ -83,7 +83,7 @@ def _without_zeros(text: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in at most seven characters: 23ms, 0.4s, 12s, 9m 05s, 41m, 1h 04m, 3d 02h; a minus comes on top."""
+    """A length of time in at most seven characters, or eight with a minus: 23ms, 12s, 9m 05s, 41m, 1h 04m, 3d 02h."""
     if seconds is None:
         return MISSING
     if seconds < 0:

@@ -40,6 +40,8 @@ SETTLE_SECONDS = 2.0
 """The set was not changed for so long: one notifier for all of it."""
 RETIRE_SECONDS = 0.1
 """A replaced notifier is kept so long: on a busy machine its thread may be late with what happened before."""
+CLOSE_SECONDS = 0.05
+"""Rust gives a closed inotify instance back from a thread of its own."""
 FEW_GROUPS, FEW_PATHS = 3, 64
 """So many small groups, and so many paths in them, before they become one."""
 BREAKS_ALLOWED = 20
@@ -213,6 +215,7 @@ class FileEvents:
             new = new | self.covered
             self.close()
             self.doubtful = True
+            self._stop.wait(CLOSE_SECONDS)
             self._start(new)
 
     def _replace(self, groups: list[_Group], paths: set[str]) -> None:

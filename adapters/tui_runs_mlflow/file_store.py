@@ -105,7 +105,9 @@ class FileStore:
             try:
                 found += [(when, path, experiment) for when, path in find_runs(experiment.directory)]
             except OSError as error:
-                problems.append(unreadable(experiment.directory, error))
+                why = unreadable(experiment.directory, error)
+                # That its meta.yaml cannot be read either is the same trouble.
+                problems[:] = [one for one in problems if os.path.dirname(one.uri) != why.uri] + [why]
         found.sort(key=lambda run: run[0], reverse=True)
         return found
 

@@ -11,11 +11,11 @@ import polars as pl
 
 from tui_runs.adapter import Problem, RunBatch
 from tui_runs.schema import METRICS, PARAMS, RUNS, STATUS, conform, empty
+from tui_runs_mlflow.meta_yaml import MetaError
 from tui_runs_mlflow.metric_lines import parse_points, summarise, time_of
 from tui_runs_mlflow.metric_series import bad_lines_problem
 from tui_runs_mlflow.run_files import (
     META_REMEDY,
-    MetaError,
     RunMeta,
     clean,
     parts_of,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tui_runs.adapter import Problem
+from tui_runs_mlflow.meta_yaml import MetaError, parse_meta
 
 _OPEN: Final = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 _READ_SIZE: Final = 1 << 16
@@ -25,10 +26,6 @@ DEPTH_LIMIT: Final = 32
 META_REMEDY: Final = "Restore the file from a backup, or delete its directory; the other runs are not affected."
 _LINK_REMEDY: Final = "Links inside a run are not followed; put the file itself there."
 _SPECIAL_REMEDY: Final = "Only regular files are read; delete it if it is of no use."
-
-
-class MetaError(Exception):
-    """A meta.yaml that says nothing usable; the message completes the sentence "meta.yaml …"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,8 @@ def read_file(path: str, limit: int = TEXT_LIMIT) -> bytes:
 def walk_files(directory: str, problems: list[Problem]) -> Iterator[tuple[str, str]]:
     """Every file below a directory as (key, path): the key is the path from `directory`, with / between parts.
 
-    A directory that is not there is empty: git does not keep empty ones. What cannot be listed becomes a Problem.
+    A directory that is not there is empty: git does not keep empty ones. What cannot be listed becomes a Problem, and
+    so does what is neither file nor directory; it is left out.
     """
     todo = [("", directory, 0)]
     while todo:
@@ -80,7 +78,9 @@ def walk_files(directory: str, problems: list[Problem]) -> Iterator[tuple[str, s
                     if entry.is_dir(follow_symlinks=False):
                         if depth < DEPTH_LIMIT:
                             todo.append((f"{prefix}{entry.name}/", entry.path, depth + 1))
-                    elif not (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+                    elif entry.is_symlink():
+                        problems.append(problem_with(entry.path, "It is a symbolic link.", _LINK_REMEDY))
+                    elif not entry.is_file(follow_symlinks=False):
                         # Reading a named pipe would take from it what was meant for another.
                         problems.append(problem_with(entry.path, "It is a pipe, socket or device.", _SPECIAL_REMEDY))
                     elif entry.name != ".DS_Store":
@@ -156,76 +156,6 @@ def unreadable(path: str, error: OSError) -> Problem:
     return problem_with(path, f"It cannot be read: {reason}.", "Check the file and its disk.")
 
 
-def parse_meta(data: bytes) -> dict[str, str | int | None]:
-    """The scalars of a meta.yaml: text, whole numbers, None.
-
-    MLflow writes these files flat, one plain `key: value` a line, and a reader of just that is nine times faster
-    than the YAML library's in C; anything else in the file (quotes with escapes, folded lines) goes to that library.
-
-    Raises:
-        MetaError: the bytes are empty, not text, or not a YAML mapping.
-    """
-    if not data.strip(b"\0 \t\r\n"):
-        raise MetaError("is empty")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise MetaError("is not UTF-8 text") from None
-    values: dict[str, str | int | None] = {}
-    for line in text.splitlines():
-        key, colon, value = line.partition(": ")
-        if not colon or not key.isidentifier():
-            if line.endswith(":") and line[:-1].isidentifier():
-                values[line[:-1]] = None
-                continue
-            return _parse_yaml(text)
-        if value.isdigit() and (value == "0" or value[0] != "0") and value.isascii() and len(value) < 19:
-            values[key] = int(value)
-        elif value in ("null", "~", "[]", "{}"):
-            values[key] = None
-        elif value[:1] == "'" and value[-1:] == "'" and len(value) > 1 and "'" not in value[1:-1]:
-            values[key] = value[1:-1]
-        elif (value[:1].isalpha() and " #" not in value and ": " not in value) or _is_hex_id(value):
-            values[key] = value
-        else:
-            return _parse_yaml(text)
-    return values
-
-
-def _is_hex_id(value: str) -> bool:
-    """A run id that begins with a digit; YAML's own numbers of letters and digits begin with 0x or 0b."""
-    return value.isalnum() and value.isascii() and value[:2] not in ("0x", "0b") and not value.isdigit()
-
-
-def _parse_yaml(text: str) -> dict[str, str | int | None]:
-    import yaml  # noqa: PLC0415  rare, and 15 ms of start-up
-
-    # Only the scalars are made, one by one: building the rest is what a file of nested merges blows up with.
-    values: dict[str, str | int | None] = {}
-    try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
-        root = loader.get_single_node()
-        if not isinstance(root, yaml.MappingNode):
-            raise MetaError("is not a YAML mapping")
-        for key, node in root.value:
-            if isinstance(key, yaml.ScalarNode) and isinstance(node, yaml.ScalarNode):
-                values[key.value] = _scalar(loader.construct_object(node), node.value)
-    except MetaError:
-        raise
-    except Exception as error:  # for `!!int x` and the like it raises what int() and its like raise
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark else ""
-        raise MetaError(f"is not valid YAML{where}") from None
-    return values
-
-
-def _scalar(value: object, text: str) -> str | int | None:
-    """A YAML scalar as MLflow means it: dates, numbers with a point, `yes` and the like are the text that they were."""
-    if value is None or isinstance(value, str):
-        return value
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else text
-
-
 def read_run_meta(directory: str) -> RunMeta:
     """Read and check a run's meta.yaml.
 
@@ -238,7 +168,7 @@ def read_run_meta(directory: str) -> RunMeta:
         raise MetaError("is longer than 1 MiB")
     values = parse_meta(data)
     run_id = values.get("run_id") or values.get("run_uuid")
-    if not isinstance(run_id, str | int):
+    if not isinstance(run_id, str | int) or run_id == "":
         raise MetaError("has no run_id")
     return RunMeta(
         run_id=clean(str(run_id)),

@@ -138,7 +138,10 @@ class StoreFollower:
         watch = self._watch = FileWatch(focus.poll_seconds)
         try:
             dirty: set[str] = set()
+            begun = False
             while not self._closed.is_set():
+                if not os.path.isdir(self._root):
+                    raise store_lost(self._root)
                 close = self._close_runs(focus)
                 for directory in self._folders.keys() - close:
                     del self._folders[directory]
@@ -150,11 +153,12 @@ class StoreFollower:
                     yield from self._refresh(dirty, close)
                     dirty = set()
                     continue  # what was found may have to be watched from now on: before waiting
+                if not begun:
+                    begun = True
+                    yield Change()
                 paths = watch.wait(_RETRY if self._tries else _WAIT)
-                if self._closed.is_set():
-                    return
-                if not os.path.isdir(self._root):
-                    raise store_lost(self._root)
+                if self._closed.is_set() or not os.path.isdir(self._root):
+                    continue
                 dirty, appended = self._sort_out(paths)
                 dirty |= self._tries.keys() | self._sweep()
                 yield from self._advance(appended)
@@ -373,14 +377,14 @@ class StoreFollower:
         self._series[run.directory] = {
             path: known.get(path) or MetricSeries(run_id, clean(key), path)
             for key, path in walk_files(os.path.join(run.directory, "metrics"), run.problems)
-            if not os.path.islink(path)
         }
         return list(self._series[run.directory].values())
 
 
 def store_lost(root: str) -> SourceLostError:
     """The error for a store whose directory is gone."""
-    return SourceLostError(f"{clean(root)} is gone.", "Its last state is shown; it goes on when the directory is back.")
+    remedy = "Its last state is shown; it goes on when the directory is back."
+    return SourceLostError(f"The store is gone: {clean(root)}", remedy)
 
 
 def _advance_to_end(series: list[MetricSeries], problems: list[Problem]) -> None:

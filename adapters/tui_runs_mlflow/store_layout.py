@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from tui_runs.adapter import Problem
+from tui_runs_mlflow.meta_yaml import MetaError, parse_meta
 from tui_runs_mlflow.run_files import (
     META_REMEDY,
-    MetaError,
-    parse_meta,
     problem_with,
     read_file,
     unreadable,
@@ -75,6 +74,8 @@ def _experiments_in(
         meta = os.path.join(directory, "meta.yaml")
         try:
             values = parse_meta(read_file(meta))
+            if "name" not in values:
+                raise MetaError("has no name")
         except (FileNotFoundError, NotADirectoryError):
             # No meta.yaml: an experiment that lost it still has runs; anything else is none of ours.
             try:

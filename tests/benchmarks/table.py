@@ -36,6 +36,7 @@ class Row:
         ratio: how they compare.
         wanted: the target; empty where there is none.
         reached: whether the target was reached; None where that cannot be said.
+        note: what else there is to say; it stands below the table.
     """
 
     figure: str
@@ -44,12 +45,12 @@ class Row:
     ratio: str = NOTHING
     wanted: str = ""
     reached: bool | None = None
+    note: str = ""
 
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """As they stand in the table."""
+    def cells(self, mark: str) -> tuple[str, ...]:
+        """As they stand in the table; the mark leads to the note."""
         verdict = "" if self.reached is None else ": reached" if self.reached else ": MISSED"
-        return self.figure, self.ours, self.peer, self.ratio, (self.wanted + verdict) or NOTHING
+        return self.figure + mark, self.ours, self.peer, self.ratio, (self.wanted + verdict) or NOTHING
 
 
 def middle(taken: Sequence[Took]) -> Took:
@@ -77,9 +78,12 @@ def spread(values: Sequence[float]) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The table as Markdown, its columns aligned so that it can be read as it is."""
-    lines = [_COLUMNS, *(row.cells for row in rows)]
+    """The table as Markdown, its columns aligned so that it can be read as it is; the notes follow."""
+    notes = [row.note for row in rows if row.note]
+    marks = {note: f" [{number}]" for number, note in enumerate(notes, 1)}
+    lines = [_COLUMNS, *(row.cells(marks.get(row.note, "")) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(_COLUMNS))]
     texts = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-    texts.insert(1, "-|-".join("-" * width for width in widths))
-    return "\n".join(f"|-{text}-|" if i == 1 else f"| {text} |" for i, text in enumerate(texts))
+    table = [f"| {text} |" for text in texts]
+    table.insert(1, f"|-{'-|-'.join('-' * width for width in widths)}-|")
+    return "\n".join([*table, "", *(f"{mark.strip()} {note}" for note, mark in marks.items())])

@@ -61,8 +61,10 @@ def colour_of(lines, line, cell):
     return None
 
 
-def near(one, other, distance=1):
-    return max(abs(one[0] - other[0]), abs(one[1] - other[1])) <= distance
+def spread(dots, distance):
+    """The dots, and those around them."""
+    steps = range(-distance, distance + 1)
+    return {(column + right, row + down) for column, row in dots for right in steps for down in steps}
 
 
 def expected(x, y, x_limits, y_limits, across, down):
@@ -166,8 +168,8 @@ class TestDots:
             return set(zip(np.floor(columns[inside] + 0.5), np.floor(rows[inside] + 0.5), strict=True))
 
         dots = dots_of(lines, area.left)
-        assert all(any(near(place, dot) for dot in dots) for place in within(-1e-6))
-        assert all(any(near(dot, place, 2) for place in within(0.1)) for dot in dots)  # the way is only sampled
+        assert within(-1e-6) <= spread(dots, 1)
+        assert dots <= spread(within(0.1), 2)  # the way is only sampled
 
     def test_a_curve_is_one_dot_thick(self):
         lines = draw_chart([curve(range(200), np.arange(200) / 7)], 60, 12, Axes())

@@ -248,9 +248,7 @@ class TestChangingSet:
             watch.watch([folder, other])
         collect(watch, *(folder / f"loss{number}" for number in range(40)))
 
-    def test_an_added_directory_counts_from_then_on(
-        self, watch: FileWatch, folder: Path, tmp_path: Path
-    ) -> None:
+    def test_an_added_directory_counts_from_now(self, watch: FileWatch, folder: Path, tmp_path: Path) -> None:
         (tmp_path / "new").mkdir()
         append(tmp_path / "new" / "before")
         watch.watch([folder])
@@ -480,7 +478,6 @@ def test_leaving_it_open_does_not_crash_the_interpreter(tmp_path: Path) -> None:
         "watch.watch([sys.argv[1]]);"
         "threading.Thread(target=watch.wait, args=(None,), daemon=True).start()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], check=False, timeout=60, capture_output=True
-    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, check=False, timeout=60, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -85,8 +85,8 @@ def lay_out(columns: Sequence[TextColumn], room: int | None) -> Layout:
     if excess(columns) <= 0:
         shown = list(columns)
     else:
-        shown = [column for column in columns if not column.rank]
-        for wanted in sorted((column for column in columns if column.rank), key=lambda column: column.rank):
+        shown = [column for column in columns if not column.rank] or [columns[0]]
+        for wanted in sorted((column for column in columns if column not in shown), key=lambda column: column.rank):
             if excess([*shown, wanted]) <= 0:
                 shown.append(wanted)
         shown = [column for column in columns if column in shown]

@@ -112,7 +112,7 @@ class Workspace:
     def apply_change(self, name: str, change: Change) -> None:
         """Take in what happened in a source. A source that was stale is followed again."""
         opened = self.sources[name]
-        opened.state = SourceState.FOLLOWING
+        opened.state, opened.trouble = SourceState.FOLLOWING, None
         for uri in change.mended:
             opened.problems.pop(uri, None)
         self.catalog.remove(name, change.removed)

@@ -13,7 +13,8 @@ import polars as pl
 from tui_runs.display import MISSING, moment, number, printable
 from tui_runs.errors import UsageError
 from tui_runs.export.csv_rows import csv_text
-from tui_runs.export.json_text import json_array, json_lines, rows_as_json
+from tui_runs.export.json_rows import rows_as_json
+from tui_runs.export.json_text import json_array, json_lines
 from tui_runs.export.text_table import TextColumn, lay_out, table_lines
 from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.workspace import Workspace

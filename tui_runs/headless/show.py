@@ -136,7 +136,7 @@ def _folded(text: str, indent: int, room: int | None, label: str) -> Iterator[st
     for part in others:
         yield " " * indent + part
     if len(start) < len(text):
-        yield f"{' ' * indent}… {len(text) - len(start):,} characters more; a pipe or --format json has them"
+        yield f"{' ' * indent}… {len(text) - len(start):,} more"
 
 
 def _metric_lines(metrics: pl.DataFrame, output: Output) -> Iterator[str]:

@@ -67,10 +67,10 @@ def _load_point(point: EntryPoint) -> InstalledAdapter:
     distribution = f"{dist.name} {dist.version}" if dist is not None else point.value
     try:
         adapter = point.load()()
+        missing = [name for name in ("name", "options", "match", "open") if not hasattr(adapter, name)]
     # A stranger's import may do anything, sys.exit() included; none of it may end the program.
     except (Exception, SystemExit) as error:
         return InstalledAdapter(point.name, distribution, None, _one_line(error))
-    missing = [name for name in ("name", "options", "match", "open") if not hasattr(adapter, name)]
     if missing:
         return InstalledAdapter(point.name, distribution, None, f"it has no {', '.join(missing)}")
     return InstalledAdapter(point.name, distribution, adapter)

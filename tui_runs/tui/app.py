@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from tui_runs.adapter import Focus
+from tui_runs.adapter import Change, Focus
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import SourceState, Workspace
@@ -96,6 +96,12 @@ class TuiRunsApp(App[int]):
         """Whether a source has not been read whole yet."""
         return any(opened.state is SourceState.READING for opened in self.workspace.sources.values())
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything has been read and painted that is to be, as far as is known now."""
+        read = not self.reading and (self._histories is None or self._histories.idle)
+        return read and self.main is not None and self.main.settled
+
     def _update(self, *parts: str) -> None:
         if self.main is not None:
             self.main.update_soon(*parts)
@@ -113,9 +119,9 @@ class TuiRunsApp(App[int]):
         self._update("table", "status")
 
     def on_source_changed(self, message: SourceChanged) -> None:
-        """Something happened in a store."""
+        """Something happened in a store, or it is known to be as it is shown."""
         self.workspace.apply_change(message.source, message.change)
-        self._update("table", "status")
+        self._update("status" if message.change == Change() else "table")
 
     def on_source_lost(self, message: SourceLost) -> None:
         """A store is gone; what is known of it stays."""

@@ -100,6 +100,13 @@ class HistoryReader(threading.Thread):
         self._asked: list[HistoryRequest] = []
         self._wake = threading.Condition()
         self._closed = False
+        self._fetching = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for has been posted."""
+        with self._wake:
+            return not self._asked and not self._fetching
 
     def ask(self, requests: Sequence[HistoryRequest]) -> None:
         """Fetch these, instead of what was asked for before and is not fetched yet."""
@@ -122,6 +129,7 @@ class HistoryReader(threading.Thread):
                 if self._closed:
                     return
                 request = self._asked.pop(0)
+                self._fetching = True
             try:
                 self._fetch(request)
             except SourceLostError:
@@ -129,6 +137,8 @@ class HistoryReader(threading.Thread):
             except Exception:  # as above
                 if not self._closed:
                     self._post(ReaderFailed("reading points", traceback.format_exc()))
+            finally:
+                self._fetching = False
 
     def _fetch(self, request: HistoryRequest) -> None:
         """Answer one request: one message a budget's worth. What is asked for meanwhile waits for its turn."""

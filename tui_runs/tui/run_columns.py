@@ -95,11 +95,13 @@ def default_columns(catalog: Catalog) -> list[str]:
     params = [f"params.{key}" for key in catalog.keys("params")]
     values = catalog.wide(params[:MOST_COLUMNS])
     differing = [name for name in params[:MOST_COLUMNS] if values[name].n_unique() > 1]
+    # Params that most runs do not have say little about the others.
+    differing.sort(key=lambda name: values[name].null_count() > runs.height / 2)
     alike = [name for name in params if name not in differing]
     tags = [f"tags.{key}" for key in catalog.keys("tags") if not key.startswith("mlflow.")]
-    several = [name for name in ("source", "experiment", "user") if runs[name].n_unique() > 1]
-    names = ["name", *several[:2], "status", "updated", *metrics[:4], "trend", *differing, "took"]
-    names += [*metrics[4:], *alike, *tags, *several[2:], "started", "run_id"]
+    several = [name for name in ("source", "experiment") if runs[name].n_unique() > 1]
+    names = ["name", *several, "status", "updated", *metrics[:4], "trend", *differing, "took"]
+    names += [*metrics[4:], *alike, *tags, "user", "started", "run_id"]
     return names[:MOST_COLUMNS]
 
 

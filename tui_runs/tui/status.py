@@ -21,7 +21,7 @@ def status_pieces(workspace: Workspace, *, following: bool) -> tuple[list[Piece]
         else:
             left.append(Piece(f"  {read:,} run{'s' if read != 1 else ''}", "muted"))
         if opened.state is SourceState.STALE and opened.trouble is not None:
-            left.append(Piece(f"  stale: {opened.trouble.what}", "bad"))
+            left.append(Piece(f"  ◍ stale: {opened.trouble.what}", "bad", "problems"))
     right: list[Piece] = []
     running = workspace.catalog.count("running")
     if running:

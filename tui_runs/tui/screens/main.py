@@ -69,6 +69,8 @@ class MainScreen(Screen[None]):
         self._due: set[str] = set()
         self._ready = False
         self._scheduled = False
+        self._below_due = False
+        self._waits_for_cursor = False
         self._painted = 0.0
         self._cost = 0.0
 
@@ -123,6 +125,11 @@ class MainScreen(Screen[None]):
 
     # --- what is painted, and when --------------------------------------------------------------------------------
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing waits to be painted."""
+        return self._ready and not self._due and not self._below_due and not self._waits_for_cursor
+
     def update_soon(self, *parts: str) -> None:
         """Repaint some of "table", "below", "status": at once when nothing was painted lately, else soon."""
         self._due.update(parts)
@@ -147,6 +154,7 @@ class MainScreen(Screen[None]):
         self._cost = self._painted - begin
         if due & {"table", "below"}:
             # The table is on the screen before the charts are drawn: rows are what the user waits for.
+            self._below_due = True
             self.call_after_refresh(self._update_below)
 
     def _update_table(self) -> None:
@@ -192,6 +200,8 @@ class MainScreen(Screen[None]):
     def _update_below(self) -> None:
         self._show_below()
         self._ask_for_points()
+
+        self._below_due = False
 
     def _show_below(self) -> None:
         if not self.query_one("#below").display:
@@ -259,11 +269,9 @@ class MainScreen(Screen[None]):
 
     @on(FrameTable.RowHighlighted)
     def _cursor_moved(self) -> None:
-        if self.pane == "run" or not self.marks.runs:
-            self.set_timer(_CURSOR_SECONDS, self._cursor_rests) if not self._waits_for_cursor else None
+        if not self._waits_for_cursor:
             self._waits_for_cursor = True
-
-    _waits_for_cursor = False
+            self.set_timer(_CURSOR_SECONDS, self._cursor_rests)
 
     def _cursor_rests(self) -> None:
         self._waits_for_cursor = False

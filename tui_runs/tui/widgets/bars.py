@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -82,20 +82,19 @@ class Bar(Widget):
         return Strip([*left, Segment(" " * gap, ground), *right], width)
 
     def _segments(self, pieces: Sequence[Piece], room: int) -> list[Segment]:
-        """As many whole pieces as fit, and an ellipsis where one did not."""
+        """As much of the pieces as fits, and an ellipsis where something did not."""
         segments: list[Segment] = []
         used = 0
-        for number, piece in enumerate(pieces):
+        for piece in pieces:
             text = printable(piece.text)
             length = cell_len(text)
-            spare = 0 if number == len(pieces) - 1 else 2
-            if used + length + spare > room and used + length > room - spare:
-                if used + 2 <= room:
-                    segments.append(Segment(" …", self._look("muted")))
-                break
             style = self._look(piece.look)
             if piece.action:
                 style += Style(meta={"bar_action": piece.action})
+            if used + length > room:
+                if room - used > 1:
+                    segments.append(Segment(set_cell_size(text, room - used - 1) + "…", style))
+                break
             segments.append(Segment(text, style))
             used += length
         return segments

@@ -1,0 +1,94 @@
+"""A store that is the same every time, a clock that stands still, and a way to wait until nothing moves."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tui_runs.demo import write_store
+from tui_runs.frames.workspace import Workspace
+from tui_runs.sources.discover import find
+from tui_runs.tui.app import TuiRunsApp
+from tui_runs.tui.runs_view import RunsView
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+Opened = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
+
+
+@pytest.fixture(autouse=True)
+def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    time.tzset()
+
+
+@pytest.fixture(scope="session")
+def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the demo's store in `mlruns`; do not write into it."""
+    root = tmp_path_factory.mktemp("demo")
+    write_store(str(root / "mlruns"), now=NOW.timestamp(), seed=7, runs=24)
+    return root
+
+
+@pytest.fixture
+def opened(demo_root: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """Opens a store in the app: `async with opened(size=(160, 45)) as pilot`; the demo's unless told otherwise."""
+
+    @asynccontextmanager
+    async def open_store(
+        location: str = "./mlruns",
+        size: tuple[int, int] = (160, 45),
+        view: RunsView | None = None,
+        *,
+        wait: bool = True,
+    ) -> AsyncIterator[Pilot[int]]:
+        monkeypatch.chdir(demo_root)
+        workspace = Workspace(now=lambda: NOW)
+        workspace.open(find([location]))
+        app = TuiRunsApp(workspace, view)
+        try:
+            async with app.run_test(size=size) as pilot:
+                if wait:
+                    await settle(pilot)
+                yield pilot
+        finally:
+            workspace.close()
+
+    return open_store
+
+
+async def settle(pilot: Pilot[int]) -> None:
+    """Wait until everything is read and painted."""
+    app = pilot.app
+    assert isinstance(app, TuiRunsApp)
+    await until(pilot, lambda: app.settled)
+    await pilot.pause()
+    await until(pilot, lambda: app.settled)
+
+
+async def until(pilot: Pilot[int], holds: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until a condition holds; fail after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        await pilot.pause(0.01)
+
+
+def text_of(pilot: Pilot[int]) -> str:
+    """The screen as plain text, line by line."""
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+def as_root() -> bool:
+    """Whether file permissions do not bind the tests."""
+    return os.geteuid() == 0

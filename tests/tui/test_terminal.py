@@ -1,0 +1,160 @@
+"""The program in a real pseudo-terminal, beside a real mlflow client that logs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+
+from tests.conftest import ROOT
+
+_WRITER = """
+import sys
+from mlflow.entities import Metric
+from mlflow.tracking import MlflowClient
+
+client = MlflowClient("file://" + sys.argv[1])
+experiment = client.create_experiment("terminal")
+runs = []
+for number, name in enumerate(["alpha-run", "beta-run", "gamma-run"]):
+    run = client.create_run(experiment, run_name=name, start_time=1_790_000_000_000 + number * 60_000)
+    client.log_batch(
+        run.info.run_id,
+        metrics=[Metric("loss", 3.0 - number + 1 / (1 + step), 1_790_000_000_000 + step, step) for step in range(200)],
+    )
+    client.log_param(run.info.run_id, "lr", 10.0 ** -number)
+    runs.append(run.info.run_id)
+for run_id in runs[:2]:
+    client.set_terminated(run_id)
+print("ready", flush=True)
+for line in sys.stdin:
+    step, value = line.split()
+    client.log_metric(runs[2], "loss", float(value), step=int(step))
+    print("logged", flush=True)
+"""
+
+
+class Terminal:
+    """A program on a screen that can be read."""
+
+    def __init__(self, arguments: list[str], size: tuple[int, int] = (160, 45)) -> None:
+        self.screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self.screen)
+        environment = {
+            **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TEXTUAL")},
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(ROOT),
+        }
+        self.child = pexpect.spawn(
+            sys.executable,
+            ["-m", "tui_runs", *arguments],
+            dimensions=(size[1], size[0]),
+            env=environment,
+            timeout=60,
+        )
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def until(self, holds: Callable[[str], object], seconds: float = 60.0) -> str:
+        """Feed what the program writes to the screen until a condition holds for its text."""
+        deadline = time.monotonic() + seconds
+        while not holds(self.text):
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain:\n{self.text}"
+            try:
+                self._stream.feed(self.child.read_nonblocking(1 << 16, timeout=0.2))
+            except pexpect.TIMEOUT:
+                continue
+            except pexpect.EOF:
+                assert holds(self.text), f"the program ended:\n{self.text}"
+        return self.text
+
+    def press(self, keys: str) -> None:
+        self.child.send(keys)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[tuple[Path, Callable[[int, float], None]]]:
+    """A store by the real client, and a function by which the same client logs a point to the running run."""
+    store = tmp_path / "mlruns"
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    stdin, stdout = process.stdin, process.stdout
+    assert stdout.readline() == "ready\n"
+
+    def log(step: int, value: float) -> None:
+        stdin.write(f"{step} {value}\n")
+        stdin.flush()
+        assert stdout.readline() == "logged\n"
+
+    yield store, log
+    stdin.close()
+    process.wait(30)
+    stdout.close()
+
+
+def rows(text: str) -> list[str]:
+    """The names of the runs in the order in which they stand."""
+    table = [line.split() for line in text.splitlines()[3:] if "✔ finished" in line or "▶ running" in line]
+    return [word for words in table for word in words[:2] if word.endswith("-run")]
+
+
+def test_rows_sort_marks_curves_and_a_live_point(writer: tuple[Path, Callable[[int, float], None]]) -> None:
+    store, log = writer
+    terminal = Terminal(["open", str(store)])
+    terminal.until(lambda text: rows(text) == ["gamma-run", "beta-run", "alpha-run"] and "▶ 1 running" in text)
+
+    # Sort by the loss: a click on its title, where the cursor is then, and s to turn it round.
+    column = terminal.screen.display[2].index("loss") + 1
+    terminal.press(f"\x1b[<0;{column + 1};3M\x1b[<0;{column + 1};3m")
+    terminal.until(lambda text: "loss ▲" in text and rows(text) == ["gamma-run", "beta-run", "alpha-run"])
+    terminal.press("s")
+    terminal.until(lambda text: "loss ▼" in text and rows(text) == ["alpha-run", "beta-run", "gamma-run"])
+
+    # Mark two runs: both are in the legend and on the chart, in two colours.
+    terminal.press("\x1b[H")
+    terminal.press("  ")
+    text = terminal.until(lambda text: "2 marked runs" in text and "━━ alpha-run" in text and "━━ beta-run" in text)
+    below = next(number for number, line in enumerate(text.splitlines()) if "2 marked runs" in line)
+
+    def colours() -> set[str]:
+        return {
+            cell.fg
+            for y in range(below + 2, 44)
+            for cell in terminal.screen.buffer[y].values()
+            if "\u2801" <= cell.data[:1] <= "\u28ff"
+        }
+
+    terminal.until(lambda text: len(colours()) >= 2)
+
+    # A point that the real client logs while we watch.
+    log(200, 0.03125)
+    terminal.until(lambda text: "0.03125" in text)
+
+    terminal.press("q")
+    terminal.child.expect(pexpect.EOF)
+    terminal.child.close()
+    assert terminal.child.exitstatus == 0
+
+
+def test_what_cannot_be_opened_ends_before_the_screen_is_taken(tmp_path: Path) -> None:
+    terminal = Terminal(["open", str(tmp_path / "missing")])
+    terminal.child.expect(pexpect.EOF)
+    terminal.child.close()
+    said = terminal.child.before.decode()
+    assert terminal.child.exitstatus == 2
+    assert "does not exist" in said
+    assert "\x1b[?1049h" not in said
