@@ -126,6 +126,12 @@ def ago(seconds: float | None) -> str:
     return f"{int(seconds / (365.25 * 86400))}y"
 
 
+def how_long_ago(then: datetime | None, now: datetime) -> str:
+    """The same as words: just now, 12s ago, 3h ago."""
+    text = age(then, now)
+    return "just now" if text == "now" else text if then is None else f"{text} ago"
+
+
 def moment(then: datetime | None) -> str:
     """A point in time in the reader's own zone: 2026-11-20 22:51:55."""
     if then is None:

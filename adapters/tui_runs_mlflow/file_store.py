@@ -55,6 +55,7 @@ class FileStore:
         self._closed = threading.Event()
         self._directories: dict[str, str] = {}
         self._known: dict[str, KnownRun] = {}
+        self._troubles: dict[str, Problem] = {}
         self._follower: StoreFollower | None = None
         try:
             os.scandir(root).close()
@@ -99,6 +100,7 @@ class FileStore:
             experiments = find_experiments(self.root, problems, self._only)
         except OSError:
             raise store_lost(self.root) from None
+        self._troubles = {problem.uri: problem for problem in problems}
         for experiment in experiments:
             if experiment.deleted and not self._with_deleted:
                 continue
@@ -191,7 +193,9 @@ class FileStore:
 
     def follow(self, focus: Focus) -> Iterator[Change]:
         """Watch running and looked-at runs closely, the others by their meta.yaml. See `tui_runs.adapter.Source`."""
-        follower = StoreFollower(self.root, self._only, self._with_deleted, self._directories, self._known)
+        follower = StoreFollower(
+            self.root, self._only, self._with_deleted, self._directories, self._known, self._troubles
+        )
         self._follower = follower
         if self._closed.is_set():
             follower.close()

@@ -96,6 +96,7 @@ class StoreFollower:
         with_deleted: deleted runs are shown.
         directories: where each run lies, by run id; shared with the store and kept up to date.
         known: what the scan has seen, by directory; kept up to date.
+        troubles: what the scan said of experiments that could not be read, by uri.
     """
 
     def __init__(
@@ -105,12 +106,13 @@ class StoreFollower:
         with_deleted: bool,
         directories: dict[str, str],
         known: dict[str, KnownRun],
+        troubles: dict[str, Problem],
     ) -> None:
         self._root, self._only, self._with_deleted = root, only, with_deleted
         self._directories, self._known = directories, known
         self._experiments: dict[str, ExperimentDir] = {}
         self._unborn: list[str] = []  # young directories that may become experiments
-        self._troubles: dict[str, Problem] | None = None  # with experiments, by uri
+        self._troubles = troubles
         self._covered: set[str] = set()
         self._news: list[Problem] = []
         self._mended: set[str] = set()
@@ -227,9 +229,9 @@ class StoreFollower:
         except OSError:
             return set()  # the caller sees that the root is gone
         self._troubles = {problem.uri: problem for problem in problems}
-        if troubles is not None:  # the first time, the scan has told them
-            self._news += [problem for uri, problem in self._troubles.items() if uri not in troubles]
-            self._mended |= troubles.keys() - self._troubles.keys()
+        self._news += [problem for uri, problem in self._troubles.items() if uri not in troubles]
+        for uri in troubles.keys() - self._troubles.keys():  # the scan may have named its directory instead
+            self._mended |= {uri, os.path.dirname(uri)}
         self._experiments = {one.directory: one for one in found if self._with_deleted or not one.deleted}
         for path in self._experiments.keys() & before.keys():
             if clean(os.path.join(path, "meta.yaml")) in self._troubles:  # being rewritten, perhaps: keep the name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -28,6 +29,8 @@ STATUS_SIGNS: Final = {
     "deleted": Cell("⌫ deleted", "muted"),
     "unknown": Cell("? unknown", "muted"),
 }
+_DIGITS: Final = 4
+"""Significant digits of a metric."""
 _LONGEST_NUMBER: Final = 8
 """Characters of a numeric param that are shown as they are stored."""
 _NOTHING: Final = Cell(MISSING, "muted")
@@ -56,10 +59,20 @@ def _numeric_texts(name: str, window: pl.DataFrame) -> list[Cell]:
 
 
 def _numbers(name: str, window: pl.DataFrame) -> list[Cell]:
-    return [
-        _NOTHING if value is None else Cell(number(value), "bad" if value - value != 0 else "")
-        for value in window[name]
-    ]
+    return [_number_cell(value) for value in window[name]]
+
+
+def _number_cell(value: float | None) -> Cell:
+    if value is None:
+        return _NOTHING
+    if not math.isfinite(value):
+        return Cell(number(value), "bad")
+    text = number(value)
+    if "." in text and "e" not in text:
+        # 1.04 among 1.505 and 0.973: as many digits as those, so that the eye compares lengths rightly.
+        shown = len(text.lstrip("-0.").replace(".", ""))
+        text += "0" * (_DIGITS - shown)
+    return Cell(text)
 
 
 def _statuses(window: pl.DataFrame) -> list[Cell]:

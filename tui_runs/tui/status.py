@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui_runs.display import age, clip
+from tui_runs.display import clip, how_long_ago
 from tui_runs.frames.workspace import SourceState, Workspace
 from tui_runs.tui.marks import Marks
 from tui_runs.tui.widgets.bars import Piece
@@ -32,8 +32,7 @@ def status_pieces(workspace: Workspace, *, following: bool) -> tuple[list[Piece]
     if not following:
         right.append(Piece("not following  ", "warn", "follow"))
     if workspace.updated is not None:
-        since = age(workspace.updated, workspace.now())
-        right.append(Piece("updated now " if since == "now" else f"updated {since} ago ", "muted"))
+        right.append(Piece(f"updated {how_long_ago(workspace.updated, workspace.now())} ", "muted"))
     return left, right
 
 

@@ -22,6 +22,7 @@ _GROUPS = {
     "store": "Store",
     "app": "Program",
 }
+_MOUSE = "esc closes · the mouse works too: a click on a title sorts, one at the left edge marks"
 _SPELT = {"slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]"}
 
 
@@ -39,8 +40,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Keys", classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=True):
                 yield Static(self._text(), markup=False)
-            yield Static("esc closes · the mouse works too: click a title to sort, the left edge to mark",
-                         classes="dialog-keys", markup=False)  # fmt: skip
+            yield Static(_MOUSE, classes="dialog-keys", markup=False)
 
     def _text(self) -> Text:
         key_look = f"bold {self.app.theme_variables.get('primary', '')}"
@@ -66,5 +66,5 @@ def _spell(keys_of: str) -> str:
 
 
 def _line(text: Text, spelt: str, says: str, look: str) -> None:
-    text.append(f"  {spelt:<18}", look)
+    text.append(f"  {spelt:<14}", look)
     text.append(f"{says}\n")

@@ -102,6 +102,7 @@ class ChartGrid(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._charts: list[Chart] = []
         self._metrics: tuple[str, ...] = ()
         self._first = 0
         self._per_page = 1
@@ -136,8 +137,7 @@ class ChartGrid(Vertical):
 
     def show(self, pictures: Sequence[Picture]) -> None:
         """Show the pictures of the page, in the order of `metrics_shown`."""
-        charts = list(self.query(Chart))
-        for number, chart in enumerate(charts):
+        for number, chart in enumerate(self._charts):
             chart.show(pictures[number] if number < len(pictures) else None)
 
     def turn(self, pages: int) -> None:
@@ -174,12 +174,14 @@ class ChartGrid(Vertical):
     def _lay_out(self) -> None:
         """Make or drop charts so that there is one for each metric on the page."""
         grid = self.query_one(Grid)
-        charts = list(self.query(Chart))
         wanted = len(self.metrics_shown)
-        for chart in charts[wanted:]:
+        for chart in self._charts[wanted:]:
             chart.remove()
-        if wanted > len(charts):
-            grid.mount(*(Chart() for _ in range(wanted - len(charts))))
+        new = [Chart() for _ in range(wanted - len(self._charts))]
+        # Kept in a list of our own: Textual mounts later, and the pictures are shown at once.
+        self._charts = [*self._charts[:wanted], *new]
+        if new:
+            grid.mount(*new)
         columns = max(1, min(self._columns, wanted))
         if wanted and wanted <= self._per_page:
             rows = -(-wanted // columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import polars as pl
 from rich.text import Text
@@ -12,10 +13,13 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from tui_runs.display import MISSING, age, clip, duration, moment, number, printable
+from tui_runs.display import MISSING, clip, duration, how_long_ago, moment, number, printable
 
-_LONGEST = 2000
+_LONGEST: Final = 2000
 """Characters of one value that are shown."""
+_WIDE: Final = 110
+"""Cells from which on there is room for two columns."""
+_STEP_COLUMNS: Final = (2, 4, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +43,45 @@ class RunPane(VerticalScroll, can_focus=True):
     """Shows one run; scrolls."""
 
     DEFAULT_CSS = """
-    RunPane { padding: 0 1; scrollbar-size-vertical: 1; background: $background; }
-    RunPane Static { width: 1fr; height: auto; }
+    RunPane {
+        padding: 0 1;
+        background: $background;
+        scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-background-active: $background;
+        scrollbar-color: $foreground 20%;
+        layout: vertical;
+        Static { width: 1fr; height: auto; }
+        #run-values { padding: 1 0 0 0; }
+        &.-wide { layout: horizontal; }
+        &.-wide #run-values { padding: 0 0 0 3; }
+    }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._shown: tuple[object, ...] | None = None
-
     def compose(self) -> ComposeResult:
-        """One text."""
-        yield Static(id="run-text", markup=False)
+        """Where the run came from at the left, what it was given and gave at the right; or one below the other."""
+        yield Static(id="run-facts", markup=False)
+        yield Static(id="run-values", markup=False)
+
+    def on_resize(self) -> None:
+        """Side by side where there is room."""
+        self.set_class(self.size.width >= _WIDE, "-wide")
 
     def show(self, details: RunDetails | None, now: datetime) -> None:
         """Show another run, or the same one as it is now."""
         variables = self.app.theme_variables
-        looks = {name: variables.get(name, "") for name in ("primary", "warning", "error", "success")}
-        muted = variables.get("muted", "")
-        text = Text(no_wrap=False, overflow="fold")
+        looks = {name: variables.get(name, "") for name in ("muted", "warning", "error")}
+        facts, values = Text(), Text()
         if details is None:
-            text.append("No run under the cursor.", muted)
+            facts.append("No run under the cursor.", looks["muted"])
         else:
-            _facts(text, details.run, now, muted)
-            _table(text, "metrics", _metric_rows(details.metrics), muted, looks)
-            _texts(text, "params", details.params, muted, looks)
-            _texts(text, "tags", details.tags, muted, looks)
-        self.query_one("#run-text", Static).update(text)
+            _facts(facts, details.run, now, looks["muted"])
+            _texts(facts, "tags", details.tags, looks)
+            _metrics(values, _metric_rows(details.metrics), looks)
+            _texts(values, "params", details.params, looks)
+        self.query_one("#run-facts", Static).update(facts)
+        self.query_one("#run-values", Static).update(values)
 
 
 def _facts(text: Text, run: dict[str, object], now: datetime, muted: str) -> None:
@@ -75,10 +92,10 @@ def _facts(text: Text, run: dict[str, object], now: datetime, muted: str) -> Non
     facts = [
         ("id", run["run_id"]),
         ("experiment", run["experiment"]),
-        ("started", f"{moment(started)}  ({age(started, now)} ago)" if started else None),
+        ("started", f"{moment(started)}  ({how_long_ago(started, now)})" if started else None),
         ("ended", moment(ended) if ended else None),
         ("took", took if ended or run["status"] == "running" else None),
-        ("last point", f"{age(updated, now)} ago" if updated else None),
+        ("last point", how_long_ago(updated, now) if updated else None),
         ("user", run["user"]),
         ("host", run["host"]),
         ("command", run["command"]),
@@ -96,6 +113,7 @@ def _facts(text: Text, run: dict[str, object], now: datetime, muted: str) -> Non
         text.append("notes\n", muted)
         for line in str(run["notes"]).splitlines()[:40]:
             text.append(f"  {clip(printable(line), _LONGEST)}\n")
+    text.append("\n")
 
 
 def _when(value: object) -> datetime | None:
@@ -121,30 +139,31 @@ def _metric_rows(metrics: pl.DataFrame) -> list[tuple[str, ...]]:
     return rows if len(rows) > 1 else []
 
 
-def _table(text: Text, title: str, rows: Sequence[tuple[str, ...]], muted: str, looks: dict[str, str]) -> None:
+def _metrics(text: Text, rows: Sequence[tuple[str, ...]], looks: dict[str, str]) -> None:
     if not rows:
         return
-    text.append("\n")
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for number_of_row, row in enumerate(rows):
         for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
             padded = cell.ljust(width) if column == 0 else cell.rjust(width)
-            look = muted if number_of_row == 0 or column in (2, 4, 6) else ""
+            look = looks["muted"] if number_of_row == 0 or column in _STEP_COLUMNS else ""
             if number_of_row and cell.lstrip("~") in ("NaN", "∞", "-∞"):
                 look = looks["error"]
             text.append(padded + "  ", look)
         text.append("\n")
+    text.append("\n")
 
 
-def _texts(text: Text, title: str, frame: pl.DataFrame, muted: str, looks: dict[str, str]) -> None:
+def _texts(text: Text, title: str, frame: pl.DataFrame, looks: dict[str, str]) -> None:
     if frame.is_empty():
         return
-    text.append(f"\n{title}\n", muted)
+    text.append(f"{title}\n", looks["muted"])
     keys = [printable(key) for key in frame["key"]]
-    width = min(max(map(len, keys)), 40)
+    width = min(max(map(len, keys)), 32)
     for key, value in zip(keys, frame["value"], strict=True):
-        text.append(f"{key:<{width}}  ", muted)
+        text.append(f"{key:<{width}}  ", looks["muted"])
         if value == "":
             text.append('""\n', looks["warning"])
         else:
             text.append(clip(printable(value), _LONGEST) + "\n")
+    text.append("\n")
