@@ -168,9 +168,7 @@ def ls(
 @_source_options
 @_format(*OBJECT_FORMATS)
 @click.pass_context
-def show(
-    ctx: click.Context, run: str, sources: tuple[str, ...], adapter: str | None, format_name: str | None
-) -> None:
+def show(ctx: click.Context, run: str, sources: tuple[str, ...], adapter: str | None, format_name: str | None) -> None:
     """Show one RUN whole: facts, metrics, params, tags, notes.
 
     On a terminal a long value ends with the number of characters that are not shown; in a pipe it is whole.

@@ -48,6 +48,8 @@ class Catalog:
     def __init__(self) -> None:
         self.version = 0
         """Rises whenever anything changes."""
+        self.runs_version = 0
+        """Rises when runs come, change or go, and not when a metric grows."""
         self._rows: dict[RunKey, int] = {}
         self._next_row = 0
         self._run_chunks: list[pl.DataFrame] = []
@@ -55,6 +57,8 @@ class Catalog:
         self._tags = _Chunks(PARAMS)
         self._metrics = _Chunks(METRICS)
         self._runs: pl.DataFrame | None = None
+        self._columns: dict[str, pl.Series] = {}
+        """Columns cut out of the chunks lately, in the order of the runs."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -86,7 +90,7 @@ class Catalog:
         self._metrics.add(batch.metrics, known)
         if not run_ids and not batch.metrics.is_empty():
             self._touch(batch.metrics, known)
-        self._changed()
+        self._changed(runs_too=bool(run_ids))
 
     def _row_numbers(self, source: str, batch: RunBatch) -> pl.DataFrame:
         """Columns run_id and row, of the runs that a batch speaks of and that are known."""
@@ -108,11 +112,18 @@ class Catalog:
         """Forget runs; those that are not known are ignored."""
         for run_id in run_ids:
             self._rows.pop(RunKey(source, run_id), None)
-        self._changed()
+        self._changed(runs_too=True)
 
-    def _changed(self) -> None:
+    def _changed(self, *, runs_too: bool) -> None:
         self.version += 1
+        self.runs_version += runs_too
         self._runs = None
+        if runs_too:
+            self._columns = {}
+        else:
+            self._columns = {
+                name: values for name, values in self._columns.items() if Column.of(name).kind != "metrics"
+            }
         for chunks in (self._params, self._tags, self._metrics):
             if len(chunks) > _CHUNKS:
                 chunks.merge(self._live_rows())
@@ -168,19 +179,20 @@ class Catalog:
             columns: names of RUNS columns, or `params.<key>`, `tags.<key>` (String) and `metrics.<key>` (Float64, the
                 last value); an unknown one is all null.
         """
-        frame = self._all_runs()
-        names = list(dict.fromkeys(["source", "run_id", *columns]))
-        for name in names:
-            if name in frame.columns:
-                continue
+        runs = self._all_runs()
+        names = dict.fromkeys(["source", "run_id", *columns])
+        return pl.DataFrame([runs[name] if name in RUNS else self._column(name, runs) for name in names])
+
+    def _column(self, name: str, runs: pl.DataFrame) -> pl.Series:
+        """A column that is not of the runs themselves, in their order."""
+        if name not in self._columns:
             kind, key = Column.of(name)
             if kind == "run":
-                frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
-                continue
+                return pl.Series(name, [None] * runs.height, dtype=pl.String)
             value = "last" if kind == "metrics" else "value"
             values = self._of(kind).column(key).select(_ROW, pl.col(value).alias(name))
-            frame = frame.join(values, on=_ROW, how="left", maintain_order="left")
-        return frame.select(names)
+            self._columns[name] = runs.select(_ROW).join(values, on=_ROW, how="left", maintain_order="left")[name]
+        return self._columns[name]
 
     def metric(self, key: str) -> pl.DataFrame:
         """All that is known of one metric: source, run_id and the columns of METRICS; runs without it are left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,8 @@ from tui_runs.analysis.ordering import sort_runs
 from tui_runs.frames.catalog import Catalog
 
 NEWEST_FIRST: Final = ("started", True)
-_NOT_IN_CATALOG: Final = ("trend", "took")
+NOT_IN_CATALOG: Final = ("trend", "took")
+"""Columns of the table that are made of others."""
 _NEEDED: Final = ("name", "status", "started", "ended", "updated")
 """Columns that other cells are made of, whether shown or not."""
 
@@ -30,11 +32,11 @@ class RunsView:
     sort: tuple[str, bool] = NEWEST_FIRST
     columns: tuple[str, ...] = ()
 
-    def frame(self, catalog: Catalog, columns: list[str]) -> pl.DataFrame:
+    def frame(self, catalog: Catalog, columns: Sequence[str]) -> pl.DataFrame:
         """The rows to show, sorted and filtered, with these columns and those that their cells need."""
         column, descending = self.sort
         by_duration = column == "took"
-        wanted = [name for name in dict.fromkeys([*_NEEDED, *columns, column]) if name not in _NOT_IN_CATALOG]
+        wanted = [name for name in dict.fromkeys([*_NEEDED, *columns, column]) if name not in NOT_IN_CATALOG]
         frame = catalog.wide(wanted)
         for word in self.words.split():
             frame = frame.join(catalog.containing(word), on=["source", "run_id"], how="semi", maintain_order="left")

@@ -21,7 +21,7 @@ from tui_runs.tui import keys
 from tui_runs.tui.curves import XAxis, make_axes, make_picture, trend_cells
 from tui_runs.tui.marks import Look, Marks
 from tui_runs.tui.run_columns import default_columns, make_columns
-from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
+from tui_runs.tui.runs_view import NEWEST_FIRST, NOT_IN_CATALOG, RunsView
 from tui_runs.tui.status import pane_tabs, status_pieces
 from tui_runs.tui.widgets.bars import Bar, Piece
 from tui_runs.tui.widgets.chart_grid import ChartGrid, LegendEntry
@@ -63,6 +63,7 @@ class MainScreen(Screen[None]):
         self.log_y = False
         self.trended = ""
         self._columns: tuple[str, ...] = ()
+        self._columns_seen: object = None
         self._trend_column: str | None = None
         self._zoomed = False
         self._detail = False
@@ -162,13 +163,15 @@ class MainScreen(Screen[None]):
         self.marks.keep(run for run in self.marks.runs if run in catalog)
         metrics = by_interest(catalog.keys("metrics"))
         self.trended = self._trend_column or (metrics[0] if metrics else "")
-        names = list(self.view.columns) or default_columns(catalog)
-        frame = self.view.frame(catalog, names)
-        changed = tuple(names) != self._columns or self.table.frame.is_empty()
         columns = None
-        if changed or self._columns_are_stale(frame):
-            columns = make_columns(names, frame, self.app.workspace.now, self._trend, self.trended)
-            self._columns = tuple(names)
+        seen = (catalog.runs_version, len(metrics), self.view.columns, self.trended)
+        if seen != self._columns_seen:
+            # A param that looked like a number may turn out to be text as more runs come in.
+            self._columns_seen = seen
+            self._columns = self.view.columns or tuple(default_columns(catalog))
+            values = catalog.wide([name for name in self._columns if name not in NOT_IN_CATALOG])
+            columns = make_columns(self._columns, values, self.app.workspace.now, self._trend, self.trended)
+        frame = self.view.frame(catalog, self._columns)
         self.table.sort = self.view.sort
         self.table.show(frame, columns)
         self.table.empty_message = self._why_empty(len(catalog))
@@ -176,10 +179,6 @@ class MainScreen(Screen[None]):
         self.table.styles.max_height = max(len(catalog), _FEWEST_ROWS) + 2
         self.query_one(FilterBar).say(frame.height, len(catalog))
         self._update_marks()
-
-    def _columns_are_stale(self, frame: pl.DataFrame) -> bool:
-        """While runs come in, a param that looked like a number may turn out to be text."""
-        return frame.height != self.table.frame.height
 
     def _why_empty(self, runs: int) -> list[str]:
         if self.app.reading:
@@ -391,7 +390,6 @@ class MainScreen(Screen[None]):
         """Trend of the metric under the column cursor, or of the first one again."""
         kind, key = Column.of(self.table.cursor_column or "")
         self._trend_column = key if kind == "metrics" else None
-        self._columns = ()
         self.update_soon("table")
 
     def action_follow(self) -> None:
