@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 DATA = ROOT / "tests" / "data"
 
 if str(ROOT) not in sys.path:  # the tests import each other as `tests.…`, however pytest was started
-    sys.path.insert(0, str(ROOT))
+    sys.path.append(str(ROOT))
 
 pytest.register_assert_rewrite("tests.adapters.contract", "tests.adapters.ledger", "tests.adapters.mlflow_stores")
 

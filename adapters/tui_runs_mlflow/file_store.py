@@ -22,7 +22,7 @@ from tui_runs_mlflow.metric_lines import parse_points, time_of
 from tui_runs_mlflow.metric_series import MetricSeries, read_whole
 from tui_runs_mlflow.run_batches import RunRead, make_batch, read_run
 from tui_runs_mlflow.run_files import clean, unreadable, walk_files
-from tui_runs_mlflow.store_changes import KnownRun, StoreFollower, known_run, store_lost
+from tui_runs_mlflow.store_changes import KnownRun, Seen, StoreFollower, known_run, store_lost
 from tui_runs_mlflow.store_layout import ExperimentDir, find_experiments, find_runs
 
 _FIRST_BATCH: Final = 32
@@ -56,6 +56,7 @@ class FileStore:
         self._directories: dict[str, str] = {}
         self._known: dict[str, KnownRun] = {}
         self._troubles: dict[str, Problem] = {}
+        self._experiments: dict[str, ExperimentDir] = {}
         self._follower: StoreFollower | None = None
         try:
             os.scandir(root).close()
@@ -101,6 +102,7 @@ class FileStore:
         except OSError:
             raise store_lost(self.root) from None
         self._troubles = {problem.uri: problem for problem in problems}
+        self._experiments = {experiment.directory: experiment for experiment in experiments}
         for experiment in experiments:
             if experiment.deleted and not self._with_deleted:
                 continue
@@ -193,9 +195,8 @@ class FileStore:
 
     def follow(self, focus: Focus) -> Iterator[Change]:
         """Watch running and looked-at runs closely, the others by their meta.yaml. See `tui_runs.adapter.Source`."""
-        follower = StoreFollower(
-            self.root, self._only, self._with_deleted, self._directories, self._known, self._troubles
-        )
+        seen = Seen(self._directories, self._known, self._experiments, self._troubles)
+        follower = StoreFollower(self.root, self._only, self._with_deleted, seen)
         self._follower = follower
         if self._closed.is_set():
             follower.close()

@@ -87,6 +87,23 @@ def known_run(run: RunRead) -> KnownRun:
     )
 
 
+@dataclass(slots=True)
+class Seen:
+    """What a scan has seen of a store.
+
+    Args:
+        directories: where each run lies, by run id; the follower keeps it up to date.
+        known: what was said of each run, by directory; the follower keeps it up to date.
+        experiments: by directory, the deleted ones too.
+        troubles: problems with experiments, by uri.
+    """
+
+    directories: dict[str, str]
+    known: dict[str, KnownRun]
+    experiments: dict[str, ExperimentDir]
+    troubles: dict[str, Problem]
+
+
 class StoreFollower:
     """Yields what changes in one store; owned by the thread that iterates it, but for `close`.
 
@@ -94,25 +111,14 @@ class StoreFollower:
         root: the store's directory.
         only: directory name of the one experiment wanted; None for all.
         with_deleted: deleted runs are shown.
-        directories: where each run lies, by run id; shared with the store and kept up to date.
-        known: what the scan has seen, by directory; kept up to date.
-        troubles: what the scan said of experiments that could not be read, by uri.
+        seen: what has been said already.
     """
 
-    def __init__(
-        self,
-        root: str,
-        only: str | None,
-        with_deleted: bool,
-        directories: dict[str, str],
-        known: dict[str, KnownRun],
-        troubles: dict[str, Problem],
-    ) -> None:
+    def __init__(self, root: str, only: str | None, with_deleted: bool, seen: Seen) -> None:
         self._root, self._only, self._with_deleted = root, only, with_deleted
-        self._directories, self._known = directories, known
-        self._experiments: dict[str, ExperimentDir] = {}
+        self._directories, self._known = seen.directories, seen.known
+        self._experiments, self._troubles = self._shown(seen.experiments.values()), seen.troubles
         self._unborn: list[str] = []  # young directories that may become experiments
-        self._troubles = troubles
         self._covered: set[str] = set()
         self._news: list[Problem] = []
         self._mended: set[str] = set()
@@ -232,12 +238,15 @@ class StoreFollower:
         self._news += [problem for uri, problem in self._troubles.items() if uri not in troubles]
         for uri in troubles.keys() - self._troubles.keys():  # the scan may have named its directory instead
             self._mended |= {uri, os.path.dirname(uri)}
-        self._experiments = {one.directory: one for one in found if self._with_deleted or not one.deleted}
+        self._experiments = self._shown(found)
         for path in self._experiments.keys() & before.keys():
             if clean(os.path.join(path, "meta.yaml")) in self._troubles:  # being rewritten, perhaps: keep the name
                 self._experiments[path] = before[path]
         changed = {path for path, one in before.items() if self._experiments.get(path) != one}
         return {run for run in list(self._known) if os.path.dirname(run) in changed} if changed else set()
+
+    def _shown(self, experiments: Iterable[ExperimentDir]) -> dict[str, ExperimentDir]:
+        return {one.directory: one for one in experiments if self._with_deleted or not one.deleted}
 
     def _appeared_or_gone(self) -> set[str]:
         """Run directories that are new in the experiments, or no longer there."""

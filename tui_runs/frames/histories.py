@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -43,6 +44,8 @@ class HistoryRequest(NamedTuple):
     run_ids: tuple[str, ...]
     metrics: tuple[str, ...]
     cursor: Cursor
+    asked_at: int = 0
+    """What `Histories` had heard of when it asked: an answer may be older than a curve's last growth."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class _Held:
     cursor: int = 0
     points: int = 0
     fresh: bool = False
+    grown_at: int = 0
 
 
 class Histories:
@@ -64,6 +68,7 @@ class Histories:
         self._budget = budget_bytes
         self._held: OrderedDict[SeriesKey, _Held] = OrderedDict()
         self._points = 0
+        self._clock = 0
 
     @property
     def size_bytes(self) -> int:
@@ -96,7 +101,7 @@ class Histories:
         for (source, run_id), metrics in missing.items():
             grouped.setdefault((source, tuple(sorted(metrics))), []).append(run_id)
         return [
-            HistoryRequest(source, tuple(run_ids), metrics, cursors.get(source, {}))
+            HistoryRequest(source, tuple(run_ids), metrics, cursors.get(source, {}), self._clock)
             for (source, metrics), run_ids in grouped.items()
         ]
 
@@ -134,9 +139,10 @@ class Histories:
                 self._points += frame.height
                 changed[series] = None
         if history.complete:
-            for run_id in request.run_ids:
-                for metric in request.metrics:
-                    self._held.setdefault(SeriesKey(source, run_id, metric), _Held()).fresh = True
+            for series_id in product(request.run_ids, request.metrics):
+                held = self._held.setdefault(SeriesKey(source, *series_id), _Held())
+                told_otherwise = series_id in history.cursor and series_id not in current
+                held.fresh = not told_otherwise and held.grown_at <= request.asked_at
         self._evict()
         return list(changed)
 
@@ -147,10 +153,10 @@ class Histories:
             source: the source's name.
             grown: columns run_id and key.
         """
+        self._clock += 1
         for run_id, metric in grown.select("run_id", "key").iter_rows():
-            held = self._held.get(SeriesKey(source, run_id, metric))
-            if held is not None:
-                held.fresh = False
+            held = self._held.setdefault(SeriesKey(source, run_id, metric), _Held())
+            held.fresh, held.grown_at = False, self._clock
 
     def forget(self, source: str, run_ids: Iterable[str]) -> None:
         """Drop the curves of runs that are gone."""

@@ -189,6 +189,7 @@ class FrameWindow:
         self._formatted: list[range] = []
         self._keys: dict[int, RowKey] = {}
         self._widths: list[int] = []
+        self._sliced: tuple[int, int, pl.DataFrame] = (0, 0, self.frame)
 
     @property
     def fixed(self) -> int:
@@ -211,6 +212,7 @@ class FrameWindow:
         self._cells = [{} for _ in self.columns]
         self._formatted = [range(0)] * len(self.columns)
         self._keys = {}
+        self._sliced = (0, 0, self.frame.clear())
 
     def need(self, column: int, width: int) -> None:
         """Make a column at least so wide, up to its greatest width."""
@@ -333,7 +335,7 @@ class FrameWindow:
             kept.clear()
             missing = list(self.rows)
         start, count = missing[0], missing[-1] + 1 - missing[0]
-        cells = self.columns[column].cells(self.frame.slice(start, count))
+        cells = self.columns[column].cells(self._slice(start, count))
         widest = 0
         for row, cell in zip(range(start, start + count), cells, strict=True):
             text = cell.text
@@ -345,6 +347,12 @@ class FrameWindow:
                 width = safe.width
             widest = max(widest, width)
         self.need(column, widest)
+
+    def _slice(self, start: int, count: int) -> pl.DataFrame:
+        """Some rows, kept for the next column: every one of them wants the same, of a frame of many columns."""
+        if self._sliced[:2] != (start, count):
+            self._sliced = (start, count, self.frame.slice(start, count))
+        return self._sliced[2]
 
     @staticmethod
     def _least(column: TableColumn) -> int:
