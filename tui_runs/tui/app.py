@@ -132,7 +132,7 @@ class TuiRunsApp(App[int]):
         """Points."""
         self.workspace.apply_history(message.request, message.history)
         if self.main is not None:
-            self.main.table.refresh_rows()
+            self.main.table.refresh_rows(("trend",))
         self._update("below")
 
     def on_reader_failed(self, message: ReaderFailed) -> None:

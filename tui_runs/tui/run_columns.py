@@ -29,6 +29,8 @@ STATUS_SIGNS: Final = {
     "deleted": Cell("⌫ deleted", "muted"),
     "unknown": Cell("? unknown", "muted"),
 }
+TICKING: Final = ("updated", "took")
+"""Columns whose cells change by themselves."""
 _DIGITS: Final = 4
 """Significant digits of a metric."""
 _LONGEST_NUMBER: Final = 8

@@ -20,7 +20,7 @@ from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
 from tui_runs.tui.curves import XAxis, make_axes, make_picture, trend_cells
 from tui_runs.tui.marks import Look, Marks
-from tui_runs.tui.run_columns import default_columns, make_columns
+from tui_runs.tui.run_columns import TICKING, default_columns, make_columns
 from tui_runs.tui.runs_view import NEWEST_FIRST, NOT_IN_CATALOG, RunsView
 from tui_runs.tui.status import pane_tabs, status_pieces
 from tui_runs.tui.widgets.bars import Bar, Piece
@@ -261,8 +261,8 @@ class MainScreen(Screen[None]):
     def _tick(self) -> None:
         """Ages and durations move on."""
         if self.app.screen is self:
-            self.table.refresh_rows()
-            self.update_soon("status")
+            self.table.refresh_rows(TICKING)
+            self._update_status()
 
     # --- what the user does ---------------------------------------------------------------------------------------
 

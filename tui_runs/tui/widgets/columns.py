@@ -5,7 +5,7 @@ Nothing here draws: a `FrameWindow` formats the rows that are on the screen, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -207,8 +207,13 @@ class FrameWindow:
         self.rows = range(0)
         self.forget()
 
-    def forget(self) -> None:
-        """Drop the formatted cells: they are asked for again."""
+    def forget(self, columns: Collection[str] | None = None) -> None:
+        """Drop the formatted cells, of some columns or of all: they are asked for again."""
+        if columns is not None:
+            for number, column in enumerate(self.columns):
+                if column.name in columns:
+                    self._cells[number], self._formatted[number] = {}, range(0)
+            return
         self._cells = [{} for _ in self.columns]
         self._formatted = [range(0)] * len(self.columns)
         self._keys = {}

@@ -6,7 +6,7 @@ one holds the frame and formats the rows that are on the screen. `FrameTable` ad
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar, Final
 
 import polars as pl
@@ -122,9 +122,13 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
             self._reveal_column()
         self._repaint()
 
-    def refresh_rows(self) -> None:
-        """Format the visible rows again, as for ages that tick, and repaint the lines that differ then."""
-        self._window.forget()
+    def refresh_rows(self, columns: Collection[str] | None = None) -> None:
+        """Format the visible rows again, as for ages that tick, and repaint the lines that differ then.
+
+        Args:
+            columns: names of the columns whose cells may differ; None for all.
+        """
+        self._window.forget(columns)
         self._generation += 1
         self._repaint()
 
