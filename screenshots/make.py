@@ -61,7 +61,8 @@ class Picture:
 
 
 PICTURES = (
-    Picture("main", WIDE, ("down", "down", "space", "space", "down", "down", "space")),
+    Picture("main", WIDE, ("down", "down", "space", "space", "down", "down", "space", "d")),
+    Picture("charts", WIDE, ("down", "down", "space", "space", "down", "down", "space")),
     Picture("light", WIDE, ("ctrl+t", "down", "down", "space", "space", "down", "down", "space")),
     Picture("run", WIDE, ("down", "down", "down", "enter")),
     Picture(
@@ -70,6 +71,7 @@ PICTURES = (
     Picture("help", WIDE, ("question_mark",)),
     Picture("small", SMALL),
     Picture("small-charts", SMALL, ("space", "space", "space", "tab")),
+    Picture("small-diff", SMALL, ("space", "space", "space", "d")),
     Picture("small-run", SMALL, ("down", "enter")),
 )
 

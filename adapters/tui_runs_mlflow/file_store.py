@@ -22,7 +22,8 @@ from tui_runs_mlflow.metric_lines import parse_points, time_of
 from tui_runs_mlflow.metric_series import MetricSeries, read_whole
 from tui_runs_mlflow.run_batches import RunRead, make_batch, read_run
 from tui_runs_mlflow.run_files import clean, unreadable, walk_files
-from tui_runs_mlflow.store_changes import KnownRun, Seen, StoreFollower, known_run, store_lost
+from tui_runs_mlflow.seen import KnownRun, Seen, known_run
+from tui_runs_mlflow.store_changes import StoreFollower, store_lost
 from tui_runs_mlflow.store_layout import ExperimentDir, find_experiments, find_runs
 
 _FIRST_BATCH: Final = 32

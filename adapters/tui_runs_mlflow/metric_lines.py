@@ -21,6 +21,7 @@ from tui_runs.schema import TIME
 # Beyond these milliseconds a point in time has no date in Python; such a timestamp is kept for ordering only.
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 
+_LIMIT: Final = 1 << 63
 _LINE: Final = {"ms": pl.Int64, "value": pl.Float64, "step": pl.Int64}
 POINTS: Final = {"series": pl.UInt32, **_LINE}
 
@@ -117,7 +118,7 @@ def _parse_carefully(data: bytes, series: int, bad: list[BadLines]) -> pl.DataFr
         try:
             step = int(fields[2]) if len(fields) > 2 else 0
             point = (series, int(fields[0]), float(fields[1]), step)
-            if max(abs(point[1]), abs(step)) >= 1 << 63:
+            if not (-_LIMIT <= min(point[1], step) and max(point[1], step) < _LIMIT):
                 raise OverflowError
         except (ValueError, IndexError, OverflowError):
             wrong.append((number, line))

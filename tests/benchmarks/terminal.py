@@ -48,6 +48,11 @@ class TerminalError(Exception):
     """The program ended, or did not show what was waited for; the message has the end of what it wrote."""
 
 
+def _cpu_clock_of(process: int) -> int:
+    """The id of another process's CPU clock, as clock_getcpuclockid(3) makes it: the kernel's CPUCLOCK_SCHED is 2."""
+    return ~process << 3 | 2
+
+
 class Reply(NamedTuple):
     """What a key did, in seconds after it was written.
 
@@ -195,15 +200,8 @@ class Terminal:
         return Reply(first - pressed, painted - pressed, settled - pressed)
 
     def cpu_seconds(self) -> float:
-        """CPU time of all threads that the program and its children have now; finer than the clock's ticks."""
-        nanoseconds = 0
-        for process in self.processes():
-            for path in Path(f"/proc/{process}/task").glob("*/schedstat"):
-                try:
-                    nanoseconds += int(path.read_text().split()[0])
-                except OSError:
-                    continue  # a thread that ended
-        return nanoseconds / 1e9
+        """CPU time so far of the program and its children, that of threads that have ended included."""
+        return sum(time.clock_gettime(_cpu_clock_of(process)) for process in self.processes())
 
     def processes(self) -> list[int]:
         """The program, and every process under it."""
@@ -247,10 +245,11 @@ class Terminal:
         Args:
             act: does it, and returns the text.
             seconds: how long to look.
-            pending: texts that have not come yet and when they were due; the new one is added, those seen are taken.
+            pending: texts that have not come yet and when they were due, the oldest first; the new one is added, and
+                those seen are taken, with those before them: they will not come any more.
 
         Returns:
-            Seconds from its act to its last byte, by text.
+            Seconds from the act to the last byte, by text; a text that was skipped ends with the next one.
         """
         until = time.monotonic() + seconds
         acted = time.monotonic()
@@ -260,6 +259,7 @@ class Terminal:
             if not self._read_once(left):
                 continue
             text = plain(bytes(self.output[-_TAIL // 4 :]))
-            for sought in [one for one in pending if re.search(rf"(?<!\d){re.escape(one)}(?!\d)", text)]:
-                seen[sought] = self._last - pending.pop(sought)
+            shown = [i for i, one in enumerate(pending) if re.search(rf"(?<!\d){one}(?!\d)", text)]
+            for passed in list(pending)[: shown[-1] + 1] if shown else []:
+                seen[passed] = self._last - pending.pop(passed)
         return seen

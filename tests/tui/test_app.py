@@ -155,16 +155,53 @@ class TestRunPane:
             metric = catalog.metrics_of(run).row(0, named=True)
             assert metric["key"] in text
             assert number(metric["min"], 6) in text
-            await pilot.press("1")
+            await pilot.press("2")
             await settle(pilot)
             assert run.run_id not in text_of(pilot)
+
+
+class TestCompare:
+    async def test_says_what_differs_and_only_that(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await pilot.press("space", "space", "d")
+            await settle(pilot)
+            catalog, (first, second) = pilot.app.workspace.catalog, main_of(pilot).marks.runs
+            one, other = (dict(catalog.texts_of("params", run).iter_rows()) for run in (first, second))
+            differing = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
+            shown = {line.split()[0] for line in text_of(pilot).splitlines()[20:] if line.strip()}
+            alike = one.keys() - differing
+            assert differing <= shown
+            assert alike.isdisjoint(shown)
+            await pilot.press("d")
+            await settle(pilot)
+            shown = {line.split()[0] for line in text_of(pilot).splitlines()[20:] if line.strip()}
+            assert alike & shown
+
+    async def test_two_runs_are_needed(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await pilot.press("space", "d")
+            await settle(pilot)
+            assert "Mark two runs" in text_of(pilot)
 
 
 class TestSizes:
     @pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (1, 1), (250, 80)])
     async def test_every_size_can_be_used(self, opened: Opened, size: tuple[int, int]) -> None:
         async with opened(size=size) as pilot:
-            for keys in ("down", "space", "tab", "n", "tab", "enter", "tab", "z", "slash", "escape", "question_mark"):
+            for keys in (
+                "down",
+                "space",
+                "tab",
+                "n",
+                "tab",
+                "d",
+                "enter",
+                "tab",
+                "z",
+                "slash",
+                "escape",
+                "question_mark",
+            ):
                 await pilot.press(keys)
             await pilot.press("escape")
             await settle(pilot)
@@ -321,7 +358,7 @@ class TestProgram:
             await pilot.press(*"log y")
             await until(pilot, lambda: "view: log y" in text_of(pilot))
             await pilot.press("enter")
-            await until(pilot, lambda: main_of(pilot).log_y)
+            await until(pilot, lambda: main_of(pilot).below.log_y)
 
     async def test_q_leaves(self, opened: Opened) -> None:
         async with opened() as pilot:

@@ -96,9 +96,7 @@ def names(table: FrameView) -> list[str]:
 
 def cursor_line(table: FrameView) -> int:
     """The line of the screen that is drawn as the cursor."""
-    grounds = {
-        y: {s.style.bgcolor for s in table.render_line(y) if s.style} for y in range(1, table.size.height)
-    }
+    grounds = {y: {s.style.bgcolor for s in table.render_line(y) if s.style} for y in range(1, table.size.height)}
     odd = [y for y, ground in grounds.items() if list(grounds.values()).count(ground) == 1]
     assert len(odd) == 1
     return odd[0]
@@ -303,9 +301,7 @@ class TestColumns:
             assert header.index("c1 ") + 1 == first.index(" 1 ") + 1
 
     async def test_widths_grow_and_do_not_shrink(self) -> None:
-        frame = runs(200).with_columns(
-            name=pl.when(pl.col("run_id") == "50").then(pl.lit("x" * 20)).otherwise("name")
-        )
+        frame = runs(200).with_columns(name=pl.when(pl.col("run_id") == "50").then(pl.lit("x" * 20)).otherwise("name"))
         app = TableApp(frame, (text_column("name"), text_column("run_id")))
         async with app.run_test(size=(60, 12)) as pilot:
             narrow = lines(app.table)[0].index("run_id")
@@ -571,9 +567,7 @@ class TestLive:
             for step in steps:
                 step()
                 await pilot.pause()
-                on_screen = [
-                    "".join(s.text for s in strip) for strip in app.screen._compositor.render_strips()
-                ]
+                on_screen = ["".join(s.text for s in strip) for strip in app.screen._compositor.render_strips()]
                 width = app.table._width
                 assert [line[:width] for line in on_screen] == [line[:width] for line in lines(app.table)]
                 assert len(app.table.visible_keys) == min(11, app.table.frame.height)
@@ -712,9 +706,7 @@ class TestHostileText:
 
     async def test_every_strip_has_the_tables_width(self, unicode_texts: list[str]) -> None:
         frame = runs(len(unicode_texts)).with_columns(name=pl.Series(unicode_texts))
-        app = TableApp(
-            frame, (text_column("name", max_width=14), text_column("loss", "right"), text_column("run_id"))
-        )
+        app = TableApp(frame, (text_column("name", max_width=14), text_column("loss", "right"), text_column("run_id")))
         async with app.run_test(size=(31, 40)) as pilot:
             for _ in range(0, len(unicode_texts), 39):
                 _check(app.table, 31)
@@ -725,8 +717,7 @@ class TestHostileText:
 def unicode_texts() -> list[str]:
     """Every 97th character of Unicode: alone, in a row, and beside its neighbour."""
     return [
-        f"{chr(code)}a{chr(code) * 9}{chr(code + 1)}"
-        for code in (*range(1, 0xD700, 97), *range(0xE000, 0x30000, 97))
+        f"{chr(code)}a{chr(code) * 9}{chr(code + 1)}" for code in (*range(1, 0xD700, 97), *range(0xE000, 0x30000, 97))
     ]
 
 

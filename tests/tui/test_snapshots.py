@@ -50,6 +50,10 @@ class TestMainScreen:
         keys = ("space", "space", "down", "space", *(["tab"] if size[1] < 30 else []))
         assert snap_compare(app, terminal_size=size, run_before=pressing(*keys))
 
+    @SIZES
+    def test_compared_runs(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:
+        assert snap_compare(app, terminal_size=size, run_before=pressing("space", "space", "down", "space", "d"))
+
     def test_light(self, snap_compare: Compare, app: TuiRunsApp) -> None:
         assert snap_compare(app, terminal_size=(160, 45), run_before=pressing("ctrl+t", "space", "space"))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_runs.analysis.ordering import as_numbers, sort_runs
-from tui_runs.analysis.ranking import by_interest, lower_is_better
+from tui_runs.analysis.ranking import better_direction, by_interest
 from tui_runs.schema import STATUS
 
 
@@ -50,5 +50,6 @@ def test_held_out_losses_come_first_and_plumbing_last() -> None:
 
 
 def test_direction_by_name() -> None:
-    assert all(map(lower_is_better, ("val_loss", "test/rmse", "error rate", "perplexity")))
-    assert not any(map(lower_is_better, ("acc", "val_f1", "auc", "something", "glossary")))
+    assert {better_direction(key) for key in ("val_loss", "test/rmse", "error rate", "perplexity")} == {-1}
+    assert {better_direction(key) for key in ("acc", "val_f1", "auc", "reward")} == {1}
+    assert {better_direction(key) for key in ("lr", "epoch", "throughput", "glossary", "")} == {0}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_WORDS: Final = re.compile(r"[a-z]+|\d+")
+_WORDS: Final = re.compile(r"[a-z]+\d*")
 _HELD_OUT: Final = frozenset({"val", "valid", "validation", "eval", "test", "dev"})
 _GOALS: Final = {
     **dict.fromkeys(("loss", "nll", "perplexity", "ppl", "bpb"), 6),
@@ -42,6 +42,9 @@ def _interest(key: str) -> int:
     return interest
 
 
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of this metric is the better one, by its name; False where the name tells nothing."""
-    return not _LOWER_IS_BETTER.isdisjoint(_words(metric))
+def better_direction(metric: str) -> int:
+    """Which way a metric is better, by its name: -1 lower, 1 higher, 0 where the name does not tell."""
+    words = _words(metric)
+    if not _LOWER_IS_BETTER.isdisjoint(words):
+        return -1
+    return 1 if any(word in _GOALS for word in words) else 0

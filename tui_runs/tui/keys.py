@@ -45,6 +45,7 @@ MAIN: Final = (
     Key("runs.mark", "space", "mark", "mark", "Mark the run, or unmark it: marked runs are charted together", True),
     Key("runs.filter", "slash", "filter", "filter", "Show only runs in which all of some words occur", True, "/"),
     Key("runs.sort", "s", "sort", "sort", "Sort by the column under the column cursor; again: turn round", True),
+    Key("runs.diff", "d", "diff", "diff", "What differs between the marked runs; again: what is the same, too", True),
     Key("runs.unmark", "c", "unmark", "clear marks", "Unmark all runs"),
     Key("runs.newest", "o", "newest", "newest first", "Sort by start again, the newest run first"),
     Key("view.x", "x", "x_axis", "x axis", "Charts over the step, the time since the start, or the date", True),
@@ -52,8 +53,11 @@ MAIN: Final = (
     Key("view.next", "n,right_square_bracket", "page(1)", "more charts", "The next page of charts", True),
     Key("view.previous", "N,left_square_bracket", "page(-1)", "charts back", "The page of charts before"),
     Key("view.single", "w", "single", "one chart", "One large chart, or as many as fit"),
-    Key("view.charts", "1", "pane('charts')", "charts", "Show the charts"),
-    Key("view.run", "2,enter", "pane('run')", "run", "Show everything about the run under the cursor"),
+    Key(
+        "view.compare", "1", "pane('compare')", "compare", "Show what differs between the marked runs, and their charts"
+    ),
+    Key("view.charts", "2", "pane('charts')", "charts", "Show the charts alone"),
+    Key("view.run", "3,enter", "pane('run')", "run", "Show everything about the run under the cursor"),
     Key("view.zoom", "z", "zoom", "zoom", "Give the table, or what is below it, the whole screen, and back", True),
     Key("view.next_pane", "tab", "next_pane", "other pane", "Go to the table, or to what is below it"),
     Key("view.trend", "t", "trend", "trend", "Trend of the metric under the column cursor"),

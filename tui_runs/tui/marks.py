@@ -45,6 +45,8 @@ class Marks:
 
     def looks(self) -> Mapping[RunKey, Look]:
         """The look of each marked run: stable for a run, and no two alike."""
+        if not self.runs:
+            return {}
         from tui_runs.drawing import run_looks  # noqa: PLC0415  imports numpy, which the first rows do not need
 
         looks = run_looks([run.run_id for run in self.runs])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tui_runs.display import clip, how_long_ago
 from tui_runs.frames.workspace import SourceState, Workspace
-from tui_runs.tui.marks import Marks
 from tui_runs.tui.widgets.bars import Piece
 
 
@@ -36,15 +35,16 @@ def status_pieces(workspace: Workspace, *, following: bool) -> tuple[list[Piece]
     return left, right
 
 
-def pane_tabs(pane: str, marks: Marks, has_run: bool) -> tuple[list[Piece], list[Piece]]:
+def pane_tabs(pane: str, marked: int, has_run: bool) -> tuple[list[Piece], list[Piece]]:
     """The line between the table and what is below it."""
     left = [
         Piece(f" {title} ", "chosen" if name == pane else "muted", f"pane('{name}')")
-        for name, title in (("charts", "Charts"), ("run", "Run"))
+        for name, title in (("compare", "Compare"), ("charts", "Charts"), ("run", "Run"))
     ]
     if pane == "run":
         return left, [Piece("the run under the cursor ", "muted")] if has_run else []
-    marked = len(marks.runs)
+    if pane == "compare" and marked > 1:
+        return left, [Piece(f"{marked} runs, against the first marked ", "muted")]
     if marked:
         return left, [Piece(f"{marked} marked run{'s' if marked != 1 else ''} ", "muted")]
     return left, [Piece("the run under the cursor · space marks runs to compare ", "muted")] if has_run else []

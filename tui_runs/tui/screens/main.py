@@ -10,25 +10,23 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher
 
 from tui_runs.analysis.ranking import by_interest
 from tui_runs.frames.catalog import Column, RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
-from tui_runs.tui.curves import XAxis, make_axes, make_picture, trend_cells
-from tui_runs.tui.marks import Look, Marks
+from tui_runs.tui.curves import trend_cells
+from tui_runs.tui.marks import Marks
 from tui_runs.tui.run_columns import TICKING, default_columns, make_columns
 from tui_runs.tui.runs_view import NEWEST_FIRST, NOT_IN_CATALOG, RunsView
-from tui_runs.tui.status import pane_tabs, status_pieces
+from tui_runs.tui.status import status_pieces
 from tui_runs.tui.widgets.bars import Bar, Piece
-from tui_runs.tui.widgets.chart_grid import ChartGrid, LegendEntry
+from tui_runs.tui.widgets.below import Below
+from tui_runs.tui.widgets.chart_grid import ChartGrid
 from tui_runs.tui.widgets.columns import Cell, RowKey
 from tui_runs.tui.widgets.filter_bar import FilterBar, FilterInput
 from tui_runs.tui.widgets.frame_table import FrameTable
-from tui_runs.tui.widgets.run_pane import RunDetails, RunPane
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,7 +40,6 @@ _QUIET_SECONDS: Final = 0.03
 _LONGEST_PAUSE: Final = 0.5
 _CURSOR_SECONDS: Final = 0.06
 """The cursor must rest this long before what is below the table follows it: a held key must not be slowed down."""
-_MOST_CURVES: Final = 50
 _FEWEST_ROWS: Final = 5
 """Rows that a table has room for, however few runs there are."""
 
@@ -59,8 +56,6 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.view = view
         self.marks = Marks()
-        self.x_axis = XAxis.STEP
-        self.log_y = False
         self.trended = ""
         self._columns: tuple[str, ...] = ()
         self._columns_seen: object = None
@@ -80,11 +75,7 @@ class MainScreen(Screen[None]):
         yield Bar(id="status")
         yield FilterBar()
         yield FrameTable(id="runs", fixed=1)
-        with Vertical(id="below"):
-            yield Bar(id="tabs")
-            with ContentSwitcher(initial="charts", id="panes"):
-                yield ChartGrid(id="charts")
-                yield RunPane(id="run")
+        yield Below(self.app.workspace, self.marks, lambda: self.cursor_run)
         yield Bar(id="keys")
 
     def on_mount(self) -> None:
@@ -105,14 +96,9 @@ class MainScreen(Screen[None]):
         return self.query_one("#runs", FrameTable)
 
     @property
-    def grid(self) -> ChartGrid:
-        """The charts."""
-        return self.query_one(ChartGrid)
-
-    @property
-    def pane(self) -> str:
-        """Which pane is shown below the table: "charts" or "run"."""
-        return self.query_one("#panes", ContentSwitcher).current or "charts"
+    def below(self) -> Below:
+        """What lies below it."""
+        return self.query_one(Below)
 
     @property
     def cursor_run(self) -> RunKey | None:
@@ -190,60 +176,15 @@ class MainScreen(Screen[None]):
         return ["There are no runs here yet.", "They will appear as soon as a training logs one."]
 
     def _update_marks(self) -> None:
-        self.table.marks = {run: look.colour for run, look in self.marks.looks().items()} if self.marks.runs else {}
+        self.table.marks = {run: look.colour for run, look in self.marks.looks().items()}
 
     def _trend(self, window: pl.DataFrame) -> Sequence[Cell]:
-        looks = self.marks.looks() if self.marks.runs else {}
-        return trend_cells(window, self.trended, self.app.workspace.histories, looks, 18)
+        return trend_cells(window, self.trended, self.app.workspace.histories, self.marks.looks(), 18)
 
     def _update_below(self) -> None:
-        self._show_below()
+        self.below.update_pane()
         self._ask_for_points()
-
         self._below_due = False
-
-    def _show_below(self) -> None:
-        if not self.query_one("#below").display:
-            return
-        if self.pane == "run":
-            self.query_one(RunPane).show(self._details(), self.app.workspace.now())
-        else:
-            self._update_charts()
-        tabs, right = pane_tabs(self.pane, self.marks, self.cursor_run is not None)
-        self.query_one("#tabs", Bar).show(tabs, right)
-
-    def _details(self) -> RunDetails | None:
-        run = self.cursor_run
-        catalog = self.app.workspace.catalog
-        if run is None or run not in catalog:
-            return None
-        row = catalog.run(run)
-        return RunDetails(row, catalog.texts_of("params", run), catalog.texts_of("tags", run), catalog.metrics_of(run))
-
-    def _charted(self) -> list[RunKey]:
-        """The runs whose curves are drawn: the marked ones, or else the one under the cursor."""
-        if self.marks.runs:
-            return self.marks.runs[:_MOST_CURVES]
-        return [self.cursor_run] if self.cursor_run else []
-
-    def _update_charts(self) -> None:
-        runs = self._charted()
-        catalog = self.app.workspace.catalog
-        plain = Look(self.app.theme_variables.get("foreground", "#808080"))
-        marked = self.marks.looks() if self.marks.runs else {}
-        looks = {run: marked.get(run, plain) for run in runs}
-        names = catalog.names(runs)
-        metrics = by_interest({key for run in runs for key in catalog.metric_keys_of(run)})
-        entries = [LegendEntry(names.get(run, ""), look.colour, look.dash) for run, look in looks.items()]
-        cut = len(self.marks.runs) - len(runs)
-        self.grid.offer(metrics, entries, f"{cut} more marked runs are not drawn" if cut > 0 else "")
-        if not runs:
-            return
-        axes = make_axes(self.x_axis, log_y=self.log_y)
-        histories = self.app.workspace.histories
-        self.grid.show(
-            [make_picture(key, looks, names, histories, self.x_axis, axes) for key in self.grid.metrics_shown]
-        )
 
     def _update_status(self) -> None:
         left, right = status_pieces(self.app.workspace, following=self.app.following)
@@ -251,12 +192,10 @@ class MainScreen(Screen[None]):
 
     def _ask_for_points(self) -> None:
         """Have the points fetched that the screen needs and that are not held: charts first, then trends."""
-        wanted: list[SeriesKey] = []
-        if self.query_one("#below").display and self.pane == "charts":
-            wanted += [SeriesKey(*run, metric) for metric in self.grid.metrics_shown for run in self._charted()]
+        wanted = self.below.series()
         if self.trended and "trend" in self._columns and self.table.display:
             wanted += [SeriesKey(str(key[0]), str(key[1]), self.trended) for key in self.table.visible_keys]
-        self.app.fetch(wanted, self._charted())
+        self.app.fetch(wanted, self.below.charted())
 
     def _tick(self) -> None:
         """Ages and durations move on."""
@@ -320,6 +259,7 @@ class MainScreen(Screen[None]):
 
     def _fit(self) -> None:
         width, height = self.app.size
+        self.set_class(width < _NARROW[0], "-narrow")
         only_one = self._zoomed or width < _NARROW[0] or height < _NARROW[1]
         self.set_class(only_one and not self._detail, "-only-table")
         self.set_class(only_one and self._detail, "-only-below")
@@ -331,8 +271,8 @@ class MainScreen(Screen[None]):
         self._fit()
         if not below:
             self.table.focus()
-        elif self.pane == "run":
-            self.query_one(RunPane).focus()
+        else:
+            self.below.focus_pane()
 
     # --- actions --------------------------------------------------------------------------------------------------
 
@@ -354,28 +294,36 @@ class MainScreen(Screen[None]):
 
     def action_x_axis(self) -> None:
         """The next kind of x axis."""
-        self.x_axis = self.x_axis.next
+        self.below.x_axis = self.below.x_axis.next
         self.update_soon("below")
 
     def action_log_y(self) -> None:
         """Logarithmic or linear y axes."""
-        self.log_y = not self.log_y
+        self.below.log_y = not self.below.log_y
         self.update_soon("below")
 
     def action_page(self, pages: int) -> None:
         """Other charts."""
-        self.grid.turn(pages)
+        self.below.grid.turn(pages)
 
     def action_single(self) -> None:
         """One large chart, or as many as fit."""
-        self.grid.toggle_single()
+        self.below.grid.toggle_single()
 
     def action_pane(self, name: str) -> None:
-        """Show a pane below the table."""
-        self.query_one("#panes", ContentSwitcher).current = name
+        """Show a pane below the table: "compare", "charts" or "run"."""
+        self.below.choose(name)
         if self.has_class("-only-table") or self.has_class("-only-below"):
             self._go(below=True)
         self.update_soon("below")
+
+    def action_diff(self) -> None:
+        """Compare the marked runs; again: show what is the same everywhere too, or leave it out."""
+        if self.below.pane == "compare":
+            self.below.differing_only = not self.below.differing_only
+            self.update_soon("below")
+        else:
+            self.action_pane("compare")
 
     def action_zoom(self) -> None:
         """One part on the whole screen, or both."""

@@ -1,0 +1,129 @@
+"""What lies below the table: what differs between the marked runs, their curves, or everything about one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import ContentSwitcher
+
+from tui_runs.analysis.ranking import by_interest
+from tui_runs.frames.catalog import RunKey
+from tui_runs.frames.histories import SeriesKey
+from tui_runs.frames.workspace import Workspace
+from tui_runs.tui.comparing import diff_runs
+from tui_runs.tui.curves import XAxis, make_axes, make_picture
+from tui_runs.tui.marks import Look, Marks
+from tui_runs.tui.status import pane_tabs
+from tui_runs.tui.widgets.bars import Bar
+from tui_runs.tui.widgets.chart_grid import ChartGrid, LegendEntry
+from tui_runs.tui.widgets.diff_view import Comparison, DiffView
+from tui_runs.tui.widgets.run_pane import RunDetails, RunPane
+
+MOST_CURVES: Final = 50
+"""Marked runs that are drawn and compared."""
+
+
+class Below(Vertical):
+    """Three panes, one of them shown. It takes what it shows from the workspace when it is told to.
+
+    Args:
+        workspace: where the runs are.
+        marks: the marked runs; the screen changes them.
+        cursor_run: says which run is under the table's cursor.
+    """
+
+    def __init__(self, workspace: Workspace, marks: Marks, cursor_run: Callable[[], RunKey | None]) -> None:
+        super().__init__(id="below")
+        self._workspace, self._marks, self._cursor_run = workspace, marks, cursor_run
+        self.pane = "charts"
+        self.x_axis = XAxis.STEP
+        self.log_y = False
+        self.differing_only = True
+
+    def compose(self) -> ComposeResult:
+        """Tabs, and the panes: the comparison stands beside the charts."""
+        yield Bar(id="tabs")
+        with ContentSwitcher(initial="charts", id="panes"):
+            with Horizontal(id="charts"):
+                yield DiffView(id="diff")
+                yield ChartGrid()
+            yield RunPane(id="run")
+
+    @property
+    def grid(self) -> ChartGrid:
+        """The charts."""
+        return self.query_one(ChartGrid)
+
+    def choose(self, pane: str) -> None:
+        """Show another pane: "compare", "charts" or "run"."""
+        self.pane = pane
+        self.set_class(pane == "compare", "-compare")
+        self.query_one("#panes", ContentSwitcher).current = "run" if pane == "run" else "charts"
+
+    def focus_pane(self) -> None:
+        """Give the keys to what scrolls."""
+        if self.pane != "charts":
+            self.query_one("#run" if self.pane == "run" else "#diff").focus()
+
+    def charted(self) -> list[RunKey]:
+        """The runs whose curves are drawn: the marked ones, or else the one under the cursor."""
+        if self._marks.runs:
+            return self._marks.runs[:MOST_CURVES]
+        run = self._cursor_run()
+        return [run] if run and run in self._workspace.catalog else []
+
+    def series(self) -> list[SeriesKey]:
+        """The curves on the screen."""
+        if not self.display or self.pane == "run":
+            return []
+        return [SeriesKey(*run, metric) for metric in self.grid.metrics_shown for run in self.charted()]
+
+    def update_pane(self) -> None:
+        """Show what is now known of the runs."""
+        if not self.display:
+            return
+        if self.pane == "run":
+            self.query_one(RunPane).show(self._details(), self._workspace.now())
+        else:
+            runs = self.charted()
+            self._update_charts(runs)
+            if self.pane == "compare":
+                self.query_one(DiffView).show(self._comparison(runs))
+        tabs, right = pane_tabs(self.pane, len(self._marks.runs), self._cursor_run() is not None)
+        self.query_one("#tabs", Bar).show(tabs, right)
+
+    def _details(self) -> RunDetails | None:
+        run, catalog = self._cursor_run(), self._workspace.catalog
+        if run is None or run not in catalog:
+            return None
+        params, tags = catalog.texts_of("params", run), catalog.texts_of("tags", run)
+        return RunDetails(catalog.run(run), params, tags, catalog.metrics_of(run))
+
+    def _update_charts(self, runs: Sequence[RunKey]) -> None:
+        catalog, histories = self._workspace.catalog, self._workspace.histories
+        plain = Look(self.app.theme_variables.get("foreground", "#808080"))
+        marked = self._marks.looks()
+        looks = {run: marked.get(run, plain) for run in runs}
+        names = catalog.names(runs)
+        metrics = by_interest({key for run in runs for key in catalog.metric_keys_of(run)})
+        entries = [LegendEntry(names.get(run, ""), look.colour, look.dash) for run, look in looks.items()]
+        cut = len(self._marks.runs) - len(runs)
+        self.grid.offer(metrics, entries, f"{cut} more marked runs are not drawn" if cut > 0 else "")
+        if runs:
+            axes = make_axes(self.x_axis, log_y=self.log_y)
+            shown = self.grid.metrics_shown
+            self.grid.show([make_picture(key, looks, names, histories, self.x_axis, axes) for key in shown])
+
+    def _comparison(self, runs: Sequence[RunKey]) -> Comparison | None:
+        if len(self._marks.runs) < 2:
+            return None
+        names, looks = self._workspace.catalog.names(runs), self._marks.looks()
+        return Comparison(
+            tuple(names[run] for run in runs),
+            tuple(looks[run].colour for run in runs),
+            tuple(diff_runs(self._workspace.catalog, runs)),
+            self.differing_only,
+        )
