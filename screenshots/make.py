@@ -60,14 +60,15 @@ class Picture:
     keys: Sequence[str] = ()
 
 
+BEST_OF_CIFAR = ("slash", *"cifar", "enter", "right", "right", "right", "right", "s")
+"""Narrow down to one experiment, and sort by its loss."""
+
 PICTURES = (
-    Picture("main", WIDE, ("down", "down", "space", "space", "down", "down", "space", "d")),
-    Picture("charts", WIDE, ("down", "down", "space", "space", "down", "down", "space")),
-    Picture("light", WIDE, ("ctrl+t", "down", "down", "space", "space", "down", "down", "space")),
+    Picture("main", WIDE, (*BEST_OF_CIFAR, "space", "space", "down", "space", "d")),
+    Picture("charts", WIDE, (*BEST_OF_CIFAR, "space", "space", "down", "space")),
+    Picture("light", WIDE, ("ctrl+t", *BEST_OF_CIFAR, "space", "space", "down", "space", "d")),
     Picture("run", WIDE, ("down", "down", "down", "enter")),
-    Picture(
-        "filter", WIDE, ("slash", *"cifar", "enter", "right", "right", "right", "right", "s", "space", "space", "x")
-    ),
+    Picture("filter", WIDE, (*BEST_OF_CIFAR, "space", "space", "x")),
     Picture("help", WIDE, ("question_mark",)),
     Picture("small", SMALL),
     Picture("small-charts", SMALL, ("space", "space", "space", "tab")),

@@ -83,9 +83,10 @@ def _parse_joined(files: Sequence[bytes], first: int, last: int) -> pl.DataFrame
     height = sum(counts)
     if height == 0:
         return pl.DataFrame(schema=POINTS)
+    joined = b"".join(files[first:last])
     try:
         frame = pl.read_csv(
-            b"".join(files[first:last]),
+            joined,
             has_header=False,
             separator=" ",
             schema=_LINE,
@@ -95,6 +96,8 @@ def _parse_joined(files: Sequence[bytes], first: int, last: int) -> pl.DataFrame
     except pl.exceptions.PolarsError:
         return None
     if frame.height != height or frame["ms"].null_count() or frame["value"].null_count():
+        return None
+    if frame["step"].null_count() and b"  " in joined:  # a line of two fields has no step; "1 0.5  7" is no line
         return None
     # A 1 at the first row of every file but the first, summed up, numbers the files; empty ones share a row.
     ends = list(accumulate(counts))

@@ -656,7 +656,7 @@ import importlib, json, os, pkgutil, sys
 module, name, location, options = sys.argv[1:]
 import polars, tui_runs.follow, tui_runs.file_events
 package = importlib.import_module(module)
-for found in pkgutil.walk_packages(package.__path__, module + "."):
+for found in pkgutil.walk_packages(getattr(package, "__path__", []), module + "."):
     importlib.import_module(found.name)
 adapter = getattr(package, name)()
 if os.getuid() == 0:

@@ -160,7 +160,7 @@ class TestView:
             ("metrics.val/acc", ["fold-0", "baseline"]),
             ("val/acc:desc", ["baseline", "fold-0"]),
             ("started:desc", ["fold-0", "baseline", "capable-foal-559"]),
-            ("age", ["fold-0", "baseline", "capable-foal-559"]),
+            ("age", ["baseline", "fold-0", "capable-foal-559"]),
             ("duration:DESC", ["λ-学習 run", "sweep 12: lr=0", "007"]),
             ("status", ["capable-foal-559", "λ-学習 run"]),
         ],

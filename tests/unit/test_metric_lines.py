@@ -77,6 +77,7 @@ class TestParsing:
     @example([b"1 0.5 1\n", b"", b"\n", b"1 0.5 1\n1 x 1\n", b"2 0.5 2"])
     @example([b"", b"", b"1 0.5 1\n", b"", b"", b"2 0.5 2\n", b""])
     @example([b"\xef\xbb\xbf1 0.5 1\n1 x 1\n"])
+    @example([b"1 0.5  7\n", b"1 0.5\n"])
     @example([b"1 0.5 1\n", b"\xef\xbb\xbf1 0.5 1\n"])
     @example([b"-9223372036854775808 0.5 -9223372036854775808\n1 0.5 1\n"])
     @example([b"-9223372036854775808 0.5 -9223372036854775808\n1 x 1\n"])

@@ -19,7 +19,8 @@ from tui_runs.headless.sorting import Sorting, split_sorting
 from tui_runs.schema import RUNS
 
 DERIVED: Final = ("adapter", "duration_s", "age_s")
-"""adapter: what reads it. duration_s: until it ended, or until now while it is running. age_s: since it started."""
+"""adapter: what reads it. duration_s: until it ended, or until now while it is running. age_s: since it said
+something last."""
 
 _ALSO: Final = {"duration": "duration_s", "took": "duration_s", "age": "age_s"}
 
@@ -82,14 +83,14 @@ def _wide(workspace: Workspace, columns: Sequence[str]) -> pl.DataFrame:
     stored = [name for name in names if name not in DERIVED]
     if stored == names:
         return workspace.catalog.wide(names)
-    frame = workspace.catalog.wide([*stored, "status", "started", "ended"])
+    frame = workspace.catalog.wide([*stored, "status", "started", "ended", "updated"])
     adapters = {name: opened.adapter for name, opened in workspace.sources.items()}
     now = pl.lit(workspace.now()).cast(RUNS["started"])
     until = pl.coalesce("ended", pl.when(pl.col("status") == "running").then(now))
     return frame.with_columns(
         pl.col("source").replace_strict(adapters, default=None, return_dtype=pl.String).alias("adapter"),
-        ((until - pl.col("started")).dt.total_microseconds() / 1e6).alias("duration_s"),
-        ((now - pl.col("started")).dt.total_microseconds() / 1e6).alias("age_s"),
+        ((until - pl.col("started")).dt.total_microseconds() / 1e6).round(3).alias("duration_s"),
+        ((now - pl.col("updated")).dt.total_microseconds() / 1e6).round(3).alias("age_s"),
     ).select(names)
 
 
