@@ -61,7 +61,7 @@ class MlflowAdapter:
 def _path_of(location: str) -> str | None:
     """The path that a location names: itself, or that of a file: URL; None for other URLs."""
     if "://" not in location and not location.startswith("file:"):
-        return location
+        return location or None
     try:
         parts = urlsplit(location)
     except ValueError:  # half an IPv6 address

@@ -121,7 +121,7 @@ def _parse_carefully(data: bytes, series: int, bad: list[BadLines]) -> pl.DataFr
         try:
             step = int(fields[2]) if len(fields) > 2 else 0
             point = (series, int(fields[0]), float(fields[1]), step)
-            if not (-_LIMIT <= min(point[1], step) and max(point[1], step) < _LIMIT):
+            if not (min(point[1], step) >= -_LIMIT and max(point[1], step) < _LIMIT):
                 raise OverflowError
         except (ValueError, IndexError, OverflowError):
             wrong.append((number, line))

@@ -40,6 +40,8 @@ _CLOSE_LIMIT: Final = 200
 """Running runs watched closely: the most recently active ones. A store of crashed runs may have thousands."""
 _WAIT: Final = 0.5
 """Seconds after which a changed focus is seen at the latest."""
+_LOOK_AGAIN: Final = 2.0
+"""Seconds after which what is to be watched is worked out anew, though nothing happened."""
 _RETRY: Final = 0.2
 _TRIES: Final = 5
 """mlflow rewrites meta.yaml in place: an unreadable one is tried again before it is called a problem."""
@@ -110,7 +112,7 @@ class StoreFollower:
                 if not begun:
                     begun = True
                     yield Change()
-                paths = watch.wait(_RETRY if self._tries else _WAIT)
+                paths = self._wait(watch, focus)
                 if self._closed.is_set() or not os.path.isdir(self._root):
                     continue
                 dirty, appended = self._sort_out(paths)
@@ -118,6 +120,16 @@ class StoreFollower:
                 yield from self._advance(appended)
         finally:
             watch.close()
+
+    def _wait(self, watch: FileWatch, focus: Focus) -> frozenset[str]:
+        """Wait for paths that changed, for another focus, or until it is time to look at everything again."""
+        looked_at, until = focus.run_ids, time.monotonic() + _LOOK_AGAIN
+        paths: frozenset[str] = frozenset()
+        while not paths and not self._closed.is_set() and focus.run_ids == looked_at and time.monotonic() < until:
+            paths = watch.wait(_RETRY if self._tries else _WAIT)
+            if self._tries or not os.path.isdir(self._root):
+                break
+        return paths
 
     def _cover(self, watch: FileWatch) -> set[str]:
         """Watch everything; the runs to be read, as they are watched only now.

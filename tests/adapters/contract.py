@@ -654,7 +654,7 @@ def assert_points(said: Mapping[Any, Sequence[tuple[int, int, float]]], expected
 _AS_NOBODY = """
 import importlib, json, os, pkgutil, sys
 module, name, location, options = sys.argv[1:]
-import polars, tui_runs.follow, tui_runs.file_events
+import polars, tui_runs.follow, tui_runs.follow.events
 package = importlib.import_module(module)
 for found in pkgutil.walk_packages(getattr(package, "__path__", []), module + "."):
     importlib.import_module(found.name)

@@ -557,9 +557,7 @@ class TestUnreadable:
         assert len(answer["problems"]) <= 1
 
 
-def test_all_damages_at_once_lose_nothing(
-    store: HandMadeStore, opened: Callable[..., Source], tmp_path: Path
-) -> None:
+def test_all_damages_at_once_lose_nothing(store: HandMadeStore, opened: Callable[..., Source], tmp_path: Path) -> None:
     """As many Problems as damages, and every good run whole."""
     damages = 0
     for number, meta in enumerate(UNUSABLE.values()):

@@ -35,7 +35,7 @@ def mlruns(data: Path) -> Path:
     return data / "mlflow_2_22" / "mlruns"
 
 
-HOSTILE = "a\x1b]0;title\x07\u202ebc\r\nd\x9b31m,\"e\" 学習\ufeff"
+HOSTILE = 'a\x1b]0;title\x07\u202ebc\r\nd\x9b31m,"e" 学習\ufeff'
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ class TestCsv:
 
     def test_missing_and_empty_differ(self, run, hostile):
         text = run("ls", hostile, "--format", "csv", "--columns", "params.empty,notes,host").stdout
-        assert text.startswith("params.empty,notes,host\n\"\",")
+        assert text.startswith('params.empty,notes,host\n"",')
         assert text.endswith(",\n")
 
     def test_header_without_runs(self, run, tmp_path):

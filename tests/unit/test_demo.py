@@ -17,7 +17,7 @@ import watchfiles
 import yaml
 
 from tui_runs.demo import _WRITER, Training, run_demo, write_store
-from tui_runs.demo_runs import CIFAR, GPT
+from tui_runs.demo.curves import CIFAR, GPT
 from tui_runs.errors import UsageError
 
 NOW = 1_790_000_000.25

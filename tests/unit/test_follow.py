@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_runs import file_events, follow
+from tui_runs import follow
 from tui_runs.follow import FileWatch, read_appended
+from tui_runs.follow import events as file_events
 
 ENOUGH = 20.0
 """Seconds: no test waits so long unless it fails."""

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_runs.analysis.reduction import STRETCHES, reduce_curve
-from tui_runs.raster import gather, rasterise
-from tui_runs.ticks import Scale
+from tui_runs.drawing.raster import gather, rasterise
+from tui_runs.drawing.ticks import Scale
 
 SEEDS = st.integers(0, 2**32 - 1)
 COLUMNS = st.integers(2, 40)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui_runs.ticks import (
+from tui_runs.drawing.ticks import (
     DAY,
     HOUR,
     MINUTE,

@@ -1,7 +1,7 @@
 """Reads toy stores, as a third party's adapter would: an example, and the proof that the contract is not MLflow's own.
 
-A store is a directory with a file `toy.txt`; a run is a directory in it with `run.json` (name, status, params, tags) and
-a file `points/<key>` for each metric, with lines `ms value step`.
+A store is a directory with a file `toy.txt`; a run is a directory in it with `run.json` (name, status, params, tags)
+and a file `points/<key>` for each metric, with lines `ms value step`.
 """
 
 from __future__ import annotations

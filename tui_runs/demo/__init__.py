@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
-from tui_runs.demo_store import Training, write_store
+from tui_runs.demo.store import Training, write_store
 from tui_runs.errors import TuiRunsError, UsageError
 
 TICK_S: Final = 0.2
@@ -113,7 +113,7 @@ def _start_writer(root: str, *, now: float, seed: int, runs: int) -> subprocess.
     It reads a pipe that nobody writes to: the pipe closes with this process, even when that is killed. It has a session
     of its own, so that Ctrl-C and a closing terminal reach only the app, which then ends it in order.
     """
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     options = ["--write", root, "--now", repr(now), "--seed", str(seed), "--runs", str(runs)]
     return subprocess.Popen(
         [sys.executable, "-P", "-c", _WRITER, package, *options],

@@ -8,7 +8,7 @@ from itertools import accumulate
 from random import Random
 from typing import Final
 
-from tui_runs.demo_runs import CIFAR, GPT, DemoRun, Point, Setup, points
+from tui_runs.demo.curves import CIFAR, GPT, DemoRun, Point, Setup, points
 from tui_runs.errors import UsageError
 
 FEWEST: Final = 3

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tui_runs.ticks import Kind, Scale
+from tui_runs.drawing.ticks import Kind, Scale
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -30,7 +30,7 @@ from rich.style import Style
 
 from tui_runs.analysis.reduction import reduce_curve
 from tui_runs.display import printable
-from tui_runs.raster import (
+from tui_runs.drawing.raster import (
     BLOCKS,
     BRAILLE,
     DASHES,
@@ -46,7 +46,7 @@ from tui_runs.raster import (
     x_scale,
     y_scale,
 )
-from tui_runs.ticks import Kind, Scale, column_ticks, row_ticks
+from tui_runs.drawing.ticks import Kind, Scale, column_ticks, row_ticks
 
 __all__ = [
     "DASHES",

@@ -1,6 +1,6 @@
 """Follows files: says which entries of some directories changed, and reads what was appended to a file.
 
-For the adapters' `follow` threads. Events come from watchfiles (`tui_runs.file_events`); where they do not
+For the adapters' `follow` threads. Events come from watchfiles (`tui_runs.follow.events`); where they do not
 work (network file systems, inotify limits, `--poll`), and as a safety net below them, directories are listed
 and compared. Importing this module is cheap: watchfiles is imported with the first directory watched.
 """
@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
-from tui_runs.directory import Directory
-from tui_runs.file_events import DELETED, FileEvents, network_devices
+from tui_runs.follow.directory import Directory
+from tui_runs.follow.events import DELETED, FileEvents, network_devices
 
 POLL_SECONDS = 1.0
 """Pause between two looks at directories that have no events, if it was not given."""

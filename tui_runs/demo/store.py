@@ -9,8 +9,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
-from tui_runs.demo_plan import next_run, plan
-from tui_runs.demo_runs import CIFAR, GPT, DemoRun, Fate, Point, Task, points
+from tui_runs.demo.curves import CIFAR, GPT, DemoRun, Fate, Point, Task, points
+from tui_runs.demo.plan import next_run, plan
 
 PAUSE_S: Final = 300.0
 """A clock that jumps by more than this was a machine asleep: the trainings slept too, and do not catch up."""
