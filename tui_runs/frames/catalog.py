@@ -46,8 +46,6 @@ class Catalog:
     """What is known of every run. Belongs to one thread; the frames it gives are immutable."""
 
     def __init__(self) -> None:
-        self.version = 0
-        """Rises whenever anything changes."""
         self.runs_version = 0
         """Rises when runs come, change or go, and not when a metric grows."""
         self._rows: dict[RunKey, int] = {}
@@ -88,9 +86,11 @@ class Catalog:
         self._params.add(batch.params, known)
         self._tags.add(batch.tags, known)
         self._metrics.add(batch.metrics, known)
-        if not run_ids and not batch.metrics.is_empty():
+        if run_ids:
+            self._changed()
+        elif not batch.metrics.is_empty():
             self._touch(batch.metrics, known)
-        self._changed(runs_too=bool(run_ids))
+            self._changed(batch.metrics["key"].unique())
 
     def _row_numbers(self, source: str, batch: RunBatch) -> pl.DataFrame:
         """Columns run_id and row, of the runs that a batch speaks of and that are known."""
@@ -110,20 +110,23 @@ class Catalog:
 
     def remove(self, source: str, run_ids: Iterable[str]) -> None:
         """Forget runs; those that are not known are ignored."""
-        for run_id in run_ids:
-            self._rows.pop(RunKey(source, run_id), None)
-        self._changed(runs_too=True)
+        gone = [self._rows.pop(RunKey(source, run_id), None) for run_id in run_ids]
+        if any(row is not None for row in gone):
+            self._changed()
 
-    def _changed(self, *, runs_too: bool) -> None:
-        self.version += 1
-        self.runs_version += runs_too
+    def _changed(self, metrics: Iterable[str] | None = None) -> None:
+        """Drop what was worked out of an older state.
+
+        Args:
+            metrics: the keys that changed where only metrics did; None where runs did.
+        """
         self._runs = None
-        if runs_too:
+        if metrics is None:
+            self.runs_version += 1
             self._columns = {}
         else:
-            self._columns = {
-                name: values for name, values in self._columns.items() if Column.of(name).kind != "metrics"
-            }
+            for key in metrics:
+                self._columns.pop(f"metrics.{key}", None)
         for chunks in (self._params, self._tags, self._metrics):
             if len(chunks) > _CHUNKS:
                 chunks.merge(self._live_rows())

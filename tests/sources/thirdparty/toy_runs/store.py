@@ -42,7 +42,7 @@ class ToyStore:
         """The runs, the newest first."""
         try:
             with os.scandir(self.root) as entries:
-                found = [(entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.is_dir()]
+                found = [(_size_and_time(entry.path)[1], entry.name) for entry in entries if entry.is_dir()]
         except OSError:
             raise SourceLostError(f"{self.root} is gone.", "Bring it back.") from None
         return [name for _, name in sorted(found, reverse=True)]
