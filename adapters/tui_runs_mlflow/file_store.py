@@ -27,9 +27,9 @@ from tui_runs_mlflow.store_changes import StoreFollower, store_lost
 from tui_runs_mlflow.store_layout import ExperimentDir, find_experiments, find_runs
 
 _FIRST_BATCH: Final = 32
-_LARGEST_BATCH: Final = 512
+_LARGEST_BATCH: Final = 256
 """Runs a batch; the first is small so that the table has rows at once."""
-_BATCH_BYTES: Final = 32 << 20
+_BATCH_BYTES: Final = 16 << 20
 _HISTORY_BYTES: Final = 16 << 20
 """Budget of one `history` call: about 400,000 points, 0.1 s."""
 

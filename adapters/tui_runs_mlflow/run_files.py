@@ -75,16 +75,17 @@ def walk_files(directory: str, problems: list[Problem]) -> Iterator[tuple[str, s
         try:
             with os.scandir(where) as entries:
                 for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
+                    if entry.is_file(follow_symlinks=False):
+                        if entry.name != ".DS_Store":
+                            yield prefix + entry.name, entry.path
+                    elif entry.is_dir(follow_symlinks=False):
                         if depth < DEPTH_LIMIT:
                             todo.append((f"{prefix}{entry.name}/", entry.path, depth + 1))
                     elif entry.is_symlink():
                         problems.append(problem_with(entry.path, "It is a symbolic link.", _LINK_REMEDY))
-                    elif not entry.is_file(follow_symlinks=False):
+                    else:
                         # Reading a named pipe would take from it what was meant for another.
                         problems.append(problem_with(entry.path, "It is a pipe, socket or device.", _SPECIAL_REMEDY))
-                    elif entry.name != ".DS_Store":
-                        yield prefix + entry.name, entry.path
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -113,8 +114,15 @@ def read_texts(directory: str, problems: list[Problem]) -> list[tuple[str, str]]
     """Every (key, value) below params/ or tags/; the values are exactly what the files hold."""
     texts: list[tuple[str, str]] = []
     for key, path in walk_files(directory, problems):
+        # `read_file`, written out: this runs once for each of a hundred thousand files.
         try:
-            data = read_file(path)
+            descriptor = os.open(path, _OPEN)
+            try:
+                data = os.read(descriptor, _READ_SIZE)
+            finally:
+                os.close(descriptor)
+            if len(data) == _READ_SIZE:
+                data = read_file(path)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -129,7 +137,7 @@ def read_texts(directory: str, problems: list[Problem]) -> list[tuple[str, str]]
             )
         if len(data) >= TEXT_LIMIT:
             problems.append(problem_with(path, "The value is longer than 1 MiB.", "Only its beginning is shown."))
-        texts.append((clean(key), value))
+        texts.append((key if key.isascii() else clean(key), value))
     return texts
 
 
