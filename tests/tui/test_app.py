@@ -325,6 +325,48 @@ class TestHostileStores:
             assert "backup" in text_of(pilot)
 
 
+class TestFailures:
+    async def test_an_adapter_that_fails_opens_a_dialog_and_the_app_goes_on(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from tui_runs_mlflow.file_store import FileStore
+
+        def fail(self: FileStore, focus: object) -> None:
+            raise ZeroDivisionError("nobody expected this")
+
+        monkeypatch.setattr(FileStore, "follow", fail)
+        async with opened(wait=False) as pilot:
+            await until(pilot, lambda: "nobody expected this" in text_of(pilot))
+            await pilot.press("c")
+            assert "nobody expected this" in pilot.app.clipboard
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is main_of(pilot))
+            await settle(pilot)
+            assert main_of(pilot).table.frame.height == 24
+
+    async def test_points_that_cannot_be_read_do_not_end_the_reader(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from tui_runs_mlflow.file_store import FileStore
+
+        history, calls = FileStore.history, []
+
+        def fail_once(self: FileStore, *arguments: object) -> object:
+            calls.append(arguments)
+            if len(calls) == 1:
+                raise ZeroDivisionError("points")
+            return history(self, *arguments)
+
+        monkeypatch.setattr(FileStore, "history", fail_once)
+        async with opened(wait=False) as pilot:
+            await until(pilot, lambda: "ZeroDivisionError" in text_of(pilot))
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is main_of(pilot))
+            await pilot.press("down", "space")
+            await settle(pilot)
+            assert "reading …" not in text_of(pilot)
+
+
 class TestProgram:
     async def test_help_lists_every_key(self, opened: Opened) -> None:
         async with opened(size=(160, 80)) as pilot:
