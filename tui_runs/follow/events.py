@@ -205,6 +205,7 @@ class FileEvents:
             self._replace(replaced, new)
         except FileNotFoundError:
             left = {path for path in new if os.path.isdir(path)}
+            self.covered -= new - left  # or they would be asked for again, and again
             if left and left != new:  # one was removed this moment
                 self._start(left)
         except (OSError, RuntimeError, ImportError) as error:

@@ -111,7 +111,7 @@ class ToyStore:
                     continue
                 series = (run_id, key)
                 try:
-                    read = read_appended(os.path.join(self.root, run_id, "points", key), offsets.get(series, 0), 4000)
+                    read = read_appended(os.path.join(self.root, run_id, "points", key), offsets.get(series, 0), 600)
                 except OSError:
                     continue
                 offsets[series] = read.offset
