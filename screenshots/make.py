@@ -39,6 +39,8 @@ STORE = Path(tempfile.gettempdir()) / "train"
 WIDE, SMALL = (160, 45), (80, 24)
 FONT = "DejaVu Sans Mono"
 """The web font that Textual names is not there when a PNG is made."""
+FONT_SIZE = 20.26
+"""So that a character is as wide as Rich's SVG wants it, 12.2: the PNG maker does not stretch text."""
 CHARACTER_HEIGHT, LINE_HEIGHT = 20, 24.4
 """Of Rich's SVG, in its units."""
 BRAILLE_DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
@@ -107,6 +109,7 @@ def portable(svg: str) -> str:
     """The same picture with an installed font, and with braille drawn as dots: few monospace fonts have braille."""
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font-family: ?[^;]*;", f"font-family: '{FONT}', monospace;", svg)
+    svg = svg.replace("font-size: 20px", f"font-size: {FONT_SIZE}px")
     return re.sub(
         r'<text class="([^"]*)" x="([^"]*)" y="([^"]*)" textLength="([^"]*)"[^>]*>([^<]*)</text>', _dotted, svg
     )

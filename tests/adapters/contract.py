@@ -544,6 +544,8 @@ class AdapterContract:
     def test_truncated_metric_is_said_anew(self, empty: StoreWriter, opened: Any, follow: Any) -> None:
         run_id = empty.add_run("one", metrics={"loss": LOSS})
         following: Following = follow(opened(empty))
+        empty.append(run_id, "sentinel", LOSS[:1])
+        following.until(lambda said: said.count(run_id, "sentinel") == 1, "that it follows")
         empty.rewrite(run_id, "loss", LOSS[2:5])
         following.until(lambda said: said.count(run_id, "loss") == 3, "three points only")
         following.until_like(opened(empty))

@@ -23,10 +23,18 @@ LINE = b"1700000000000 0.5 0\n"
 class Followed:
     """A store that is followed, and a second look at it for comparison."""
 
-    def __init__(self, location: Path | str, focus: Focus | None = None, **options: bool) -> None:
+    def __init__(
+        self,
+        location: Path | str,
+        focus: Focus | None = None,
+        before_following: Callable[[], Any] = lambda: None,
+        **options: bool,
+    ) -> None:
         self.location, self.options = str(location), options
         self.source: Source = MlflowAdapter().open(self.location, options)
-        self.following = Following(self.source, read_all(self.source), focus or Focus())
+        ledger = read_all(self.source)
+        before_following()
+        self.following = Following(self.source, ledger, focus or Focus())
         self.said = self.following.ledger
 
     def until(self, holds: Callable[[Ledger], object], what: str) -> None:
@@ -46,8 +54,8 @@ class Followed:
 def follow() -> Iterator[Callable[..., Followed]]:
     started: list[Followed] = []
 
-    def start(location: Path | str, focus: Focus | None = None, **options: bool) -> Followed:
-        started.append(Followed(location, focus, **options))
+    def start(*args: Any, **options: Any) -> Followed:
+        started.append(Followed(*args, **options))
         return started[-1]
 
     yield start
@@ -197,6 +205,16 @@ class TestExperiments:
         meta.write_bytes(good)
         store.until(lambda said: not said.problems, "that it is mended")
         store.until_as_scanned()
+
+    @pytest.mark.parametrize("breaks", [True, False], ids=["breaks", "is mended"])
+    def test_meta_that_changes_between_scan_and_follow(self, by_hand: HandMadeStore, follow: Any, breaks: bool) -> None:
+        by_hand.put_run("a" * 32)
+        meta = by_hand.root / "0" / "meta.yaml"
+        good = meta.read_bytes()
+        before, after = (good, b"}") if breaks else (b"}", good)
+        meta.write_bytes(before)
+        store = follow(by_hand.location, before_following=lambda: meta.write_bytes(after))
+        store.until(lambda said: bool(said.problems) is breaks, "that it broke" if breaks else "that it is mended")
 
     def test_one_that_cannot_be_listed_for_a_moment_keeps_its_runs(
         self, by_hand: HandMadeStore, follow: Any, monkeypatch: pytest.MonkeyPatch

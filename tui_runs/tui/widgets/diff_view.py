@@ -146,7 +146,8 @@ class _Table:
             text.append(self._right(shown), self._looks["error"] if shown in ("NaN", "∞", "-∞") else "")
             return
         gain = change * better_direction(row.key)
-        note = f" {change:+.1%}" if abs(change) < 9.995 else f" ×{change + 1:.0f}"
+        share = f" {change:+.1%}" if abs(change) >= 0.001 else f" {change:+.2%}"
+        note = share if abs(change) < 9.995 else f" ×{change + 1:.0f}"
         if len(shown) + len(note) > self._width:
             note = ""
         text.append(
