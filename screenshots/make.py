@@ -39,7 +39,7 @@ STORE = Path(tempfile.gettempdir()) / "train"
 WIDE, SMALL = (160, 45), (80, 24)
 FONT = "DejaVu Sans Mono"
 """The web font that Textual names is not there when a PNG is made."""
-FONT_SIZE = 20.26
+FONT_SIZE = 20.17
 """So that a character is as wide as Rich's SVG wants it, 12.2: the PNG maker does not stretch text."""
 CHARACTER_HEIGHT, LINE_HEIGHT = 20, 24.4
 """Of Rich's SVG, in its units."""
