@@ -77,6 +77,6 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             return _Point(name, load)
 
         points: Sequence[_Point] = [point(name, adapter) for name, adapter in adapters.items()]
-        monkeypatch.setattr("tui_runs.sources.plugins.entry_points", lambda group: points)
+        monkeypatch.setattr("tui_runs.sources.plugins._points", lambda: points)
 
     return put

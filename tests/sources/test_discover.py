@@ -189,18 +189,15 @@ class TestNotFound:
             shutil.rmtree(place)
 
 
-class TestOpen:
-    """Known and not mended yet: strict, so that mending them shows."""
+class TestOddities:
+    """What strangers' packages and directories have brought."""
 
-    @pytest.mark.xfail(reason="DirEntry.is_dir raises ELOOP, and all of the directory is taken for empty", strict=True)
     def test_link_in_circles_hides_no_store(self, project: Path) -> None:
         (project / "circle").symlink_to("circle")
         assert len(find([str(project)])) == 1
 
-    @pytest.mark.xfail(reason="the path's stray bytes are in the message as they are", strict=True)
     def test_message_can_be_printed(self) -> None:
         error_of(os.fsdecode(b"caf\xe9")).message.encode()
 
-    @pytest.mark.xfail(reason="it says ' does not exist.'", strict=True)
     def test_empty_string_is_named(self) -> None:
         assert not error_of("").message.startswith(" ")

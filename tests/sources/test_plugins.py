@@ -197,27 +197,23 @@ def test_adapter_asked_for_may_say_no(site: Site, tmp_path: Path) -> None:
     assert "--adapter good" in found.match.reason
 
 
-class TestOpen:
-    """Known and not mended yet: strict, so that mending them shows."""
+class TestOddities:
+    """What strangers' packages and directories have brought."""
 
-    @pytest.mark.xfail(reason="its answer is trusted", strict=True)
     @pytest.mark.parametrize("body", ["return True", "return Match('x', 'sure')", "return Match('x', None)"])
     def test_match_that_answers_with_something_else_makes_no_claim(self, site: Site, data: Path, body: str) -> None:
         site.install("bad", GOOD.replace('return Match("anything", 0.5)', body))
         assert [one.name for one, _ in claims(str(data / "mlflow_2_22" / "mlruns"), load_all())] == ["mlflow"]
 
-    @pytest.mark.xfail(reason="SystemExit is let through", strict=True, raises=SystemExit)
     def test_match_that_exits_makes_no_claim(self, site: Site, data: Path) -> None:
         site.install("bad", GOOD.replace('return Match("anything", 0.5)', "raise SystemExit(3)"))
         assert [one.name for one, _ in claims(str(data / "mlflow_2_22" / "mlruns"), load_all())] == ["mlflow"]
 
-    @pytest.mark.xfail(reason="the last one found takes the name silently", strict=True)
     def test_second_adapter_of_a_name_does_not_take_the_place_of_the_first(self, site: Site) -> None:
         """sys.path says which comes first; here the stranger does, and ours is lost without a word."""
         site.install("stranger", GOOD, points="[tui_runs.adapters]\nmlflow = adapter_0_of_a_test:Good\n")
         assert len([one for one in load_all() if one.name == "mlflow"]) == 2
 
-    @pytest.mark.xfail(reason="what it prints is in front of the data", strict=True)
     def test_adapter_that_prints_as_it_is_imported_spoils_no_data(
         self, site: Site, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -225,7 +221,6 @@ class TestOpen:
         load_all()
         assert capsys.readouterr().out == ""
 
-    @pytest.mark.xfail(reason="the distribution's version is asked for outside of the try", strict=True)
     def test_distribution_without_metadata(self, site: Site) -> None:
         """What the backport, which many packages import, puts among the finders raises for its version."""
         pytest.importorskip("importlib_metadata")
@@ -233,7 +228,6 @@ class TestOpen:
         (good,) = (one for one in load_all() if one.name == "good")
         assert good.adapter is not None
 
-    @pytest.mark.xfail(reason="importlib.metadata raises for all", strict=True)
     def test_malformed_entry_points_of_one_distribution_lose_no_other(self, site: Site) -> None:
         site.install("odd", "", points="[tui_runs.adapters]\nno equals sign\n")
         assert "mlflow" in installed_names()

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from tui_runs.adapter import Adapter, Match
+from tui_runs.display import printable
 from tui_runs.errors import LocationError
 from tui_runs.sources.plugins import InstalledAdapter, claims, load, load_all
 
@@ -83,12 +84,19 @@ def _children(location: str) -> Iterable[str]:
             names = sorted(
                 entry.name
                 for _, entry in zip(range(_CHILDREN), entries, strict=False)
-                if entry.is_dir() and not entry.name.startswith(".") and entry.name not in _SKIPPED
+                if not entry.name.startswith(".") and entry.name not in _SKIPPED and _is_directory(entry)
             )
     except (OSError, ValueError):
         return []
     # "./mlruns" reads better than "mlruns", and cannot be taken for a command.
     return [os.path.join(location, name) for name in names]
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in circles
+        return False
 
 
 def _nothing_at(location: str, adapters: list[InstalledAdapter]) -> LocationError:
@@ -97,35 +105,40 @@ def _nothing_at(location: str, adapters: list[InstalledAdapter]) -> LocationErro
     broken = ", ".join(one.name for one in adapters if one.adapter is None)
     if "://" in location and not location.startswith("file:"):
         return LocationError(
-            f"No installed adapter reads {location}.",
+            f"No installed adapter reads {printable(location)}.",
             f"Installed: {readable}. `tui-runs adapters` lists them with their options.",
         )
     path = location.removeprefix("file://")
+    shown = printable(path) or "The empty path"
     if "\0" in path or not os.path.lexists(path):
-        return _not_there(path)
+        return _not_there(path, shown)
     if not os.access(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)):
-        return LocationError(f"{path}: permission denied.", "Run as a user who may read it, or ask its owner.")
+        return LocationError(f"{shown}: permission denied.", "Run as a user who may read it, or ask its owner.")
     if not os.path.isdir(path):
         return LocationError(
-            f"{path} is a file that no installed adapter reads ({readable}).",
+            f"{shown} is a file that no installed adapter reads ({readable}).",
             "Give the directory that the training wrote, such as ./mlruns.",
         )
     remedy = f"Give the store itself, such as ./mlruns, or name an adapter with --adapter ({readable})."
     if broken:
         remedy += f" Broken adapters: {broken}; see `tui-runs adapters`."
     if _is_empty(path):
-        return LocationError(f"{path} is an empty directory.", remedy)
-    return LocationError(f"No runs were recognised in {path}, nor in the directories right below it.", remedy)
+        return LocationError(f"{shown} is an empty directory.", remedy)
+    return LocationError(f"No runs were recognised in {shown}, nor in the directories right below it.", remedy)
 
 
-def _not_there(path: str) -> LocationError:
+def _not_there(path: str, shown: str) -> LocationError:
     where, name = os.path.split(os.path.normpath(path))
     try:
         near = get_close_matches(name, os.listdir(where or "."), 1)
     except (OSError, ValueError):
         near = []
-    remedy = f"Did you mean {os.path.join(where, near[0])}?" if near else "Check the path, and the working directory."
-    return LocationError(f"{path} does not exist.", remedy)
+    remedy = (
+        f"Did you mean {printable(os.path.join(where, near[0]))}?"
+        if near
+        else "Check the path, and the working directory."
+    )
+    return LocationError(f"{shown} does not exist.", remedy)
 
 
 def _is_empty(path: str) -> bool:

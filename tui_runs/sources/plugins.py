@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 from typing import Final
 
 from tui_runs.adapter import Adapter, Match
@@ -34,7 +36,7 @@ class InstalledAdapter:
 
 def installed_names() -> list[str]:
     """The names of all installed adapters, sorted; none is imported."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted({point.name for point in _points()})
 
 
 def load(name: str) -> Adapter:
@@ -57,16 +59,32 @@ def load(name: str) -> Adapter:
 
 
 def load_all() -> list[InstalledAdapter]:
-    """Load every adapter, by name; a broken one is a row with its error and disturbs no other."""
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    return [_load_point(points[name]) for name in sorted(points)]
+    """Load every adapter, by name; a broken one is a row with its error and disturbs no other.
+
+    Where two distributions give the same name, both are there, in the order in which Python finds them.
+    """
+    return [_load_point(point) for point in sorted(_points(), key=lambda point: point.name)]
+
+
+def _points() -> list[EntryPoint]:
+    """The entry points of all distributions; one whose metadata cannot be read loses no other."""
+    found: dict[tuple[str, str, str], EntryPoint] = {}
+    for distribution in distributions():
+        try:
+            points = distribution.entry_points.select(group=GROUP)
+            # The same distribution may be on the path twice.
+            found.update({(point.name, point.value, _distribution_of(point)): point for point in points})
+        except Exception:  # metadata of a stranger, written by anything
+            continue
+    return list(found.values())
 
 
 def _load_point(point: EntryPoint) -> InstalledAdapter:
-    dist = point.dist
-    distribution = f"{dist.name} {dist.version}" if dist is not None else point.value
+    distribution = _distribution_of(point)
     try:
-        adapter = point.load()()
+        # What an import prints would stand in front of the data.
+        with redirect_stdout(sys.stderr):
+            adapter = point.load()()
         missing = [name for name in ("name", "options", "match", "open") if not hasattr(adapter, name)]
     # A stranger's import may do anything, sys.exit() included; none of it may end the program.
     except (Exception, SystemExit) as error:
@@ -74,6 +92,13 @@ def _load_point(point: EntryPoint) -> InstalledAdapter:
     if missing:
         return InstalledAdapter(point.name, distribution, None, f"it has no {', '.join(missing)}")
     return InstalledAdapter(point.name, distribution, adapter)
+
+
+def _distribution_of(point: EntryPoint) -> str:
+    try:
+        return f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.value
+    except Exception:  # a distribution without a version
+        return point.value
 
 
 def claims(location: str, adapters: list[InstalledAdapter]) -> list[tuple[InstalledAdapter, Match]]:
@@ -89,9 +114,9 @@ def _claims(location: str, adapters: list[InstalledAdapter]) -> Iterator[tuple[I
             continue
         try:
             match = one.adapter.match(location)
-        except Exception:  # `match` must not raise; one that does makes no claim
+        except (Exception, SystemExit):  # `match` must not raise; one that does makes no claim
             continue
-        if match is not None:
+        if isinstance(match, Match) and isinstance(match.certainty, int | float):
             yield one, match
 
 
