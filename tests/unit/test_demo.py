@@ -381,7 +381,10 @@ class TestRunDemo:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
     def test_signals_leave_nothing(self, temporary: Path, number: signal.Signals) -> None:
         code = (
-            "import sys; from tui_runs.demo import run_demo\n"
+            "import signal, sys; from tui_runs.demo import run_demo\n"
+            # Whoever started the tests may ignore some of these, and a child inherits that.
+            "for one in (signal.SIGTERM, signal.SIGHUP): signal.signal(one, signal.SIG_DFL)\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "def show(path):\n print(path, flush=True); sys.stdin.read()\n"
             "run_demo(show, runs=3)"
         )
