@@ -98,7 +98,8 @@ class StoreFollower:
             while not self._closed.is_set():
                 if not os.path.isdir(self._root):
                     raise store_lost(self._root)
-                close = self._close_runs(focus)
+                looked_at = focus.run_ids
+                close = self._close_runs(looked_at)
                 for directory in self._folders.keys() - close:
                     del self._folders[directory]
                     self._series.pop(directory, None)
@@ -112,7 +113,7 @@ class StoreFollower:
                 if not begun:
                     begun = True
                     yield Change()
-                paths = self._wait(watch, focus)
+                paths = self._wait(watch, focus, looked_at)
                 if self._closed.is_set() or not os.path.isdir(self._root):
                     continue
                 dirty, appended = self._sort_out(paths)
@@ -121,9 +122,9 @@ class StoreFollower:
         finally:
             watch.close()
 
-    def _wait(self, watch: FileWatch, focus: Focus) -> frozenset[str]:
+    def _wait(self, watch: FileWatch, focus: Focus, looked_at: frozenset[str]) -> frozenset[str]:
         """Wait for paths that changed, for another focus, or until it is time to look at everything again."""
-        looked_at, until = focus.run_ids, time.monotonic() + _LOOK_AGAIN
+        until = time.monotonic() + _LOOK_AGAIN
         paths: frozenset[str] = frozenset()
         while not paths and not self._closed.is_set() and focus.run_ids == looked_at and time.monotonic() < until:
             paths = watch.wait(_RETRY if self._tries else _WAIT)
@@ -228,8 +229,8 @@ class StoreFollower:
             self._known[run].metrics_size = -1
         return run
 
-    def _close_runs(self, focus: Focus) -> set[str]:
-        close = {path for run_id in focus.run_ids if (path := self._directories.get(run_id))}
+    def _close_runs(self, looked_at: frozenset[str]) -> set[str]:
+        close = {path for run_id in looked_at if (path := self._directories.get(run_id))}
         running = [path for path, known in list(self._known.items()) if known.running and known.run_id]
         if len(running) > _CLOSE_LIMIT:
             running.sort(key=last_activity, reverse=True)
