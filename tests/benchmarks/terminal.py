@@ -133,7 +133,7 @@ class Terminal:
         try:
             data = os.read(self._master, 1 << 16)
         except OSError:  # EIO: the other end is closed
-            time.sleep(min(timeout, 0.01))
+            time.sleep(min(timeout, 0.01))  # or whoever reads until a deadline would spin until then
             return b""
         if data:
             self._last = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -87,8 +86,3 @@ def text_of(pilot: Pilot[int]) -> str:
     """The screen as plain text, line by line."""
     strips = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)
-
-
-def as_root() -> bool:
-    """Whether file permissions do not bind the tests."""
-    return os.geteuid() == 0

@@ -197,11 +197,6 @@ class Catalog:
             self._columns[name] = runs.select(_ROW).join(values, on=_ROW, how="left", maintain_order="left")[name]
         return self._columns[name]
 
-    def metric(self, key: str) -> pl.DataFrame:
-        """All that is known of one metric: source, run_id and the columns of METRICS; runs without it are left out."""
-        runs = self._all_runs().select("source", "run_id", _ROW)
-        return runs.join(self._metrics.column(key), on=_ROW, maintain_order="left").drop(_ROW)
-
     def texts_of(self, kind: str, run: RunKey) -> pl.DataFrame:
         """The params or tags of one run: columns key and value, in reading order of the keys."""
         return self._of_run(kind, run).select("key", "value")

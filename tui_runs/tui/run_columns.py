@@ -12,22 +12,16 @@ import polars as pl
 
 from tui_runs.analysis.ordering import as_numbers
 from tui_runs.analysis.ranking import by_interest
-from tui_runs.display import MISSING, age, duration, number, printable
+from tui_runs.display import MISSING, STATUS_GLYPHS, age, duration, moment, number, printable
 from tui_runs.frames.catalog import Catalog, Column
 from tui_runs.tui.widgets.columns import Cell, TableColumn
 
 MOST_COLUMNS: Final = 80
 """Columns shown unless others are asked for: a store may have thousands of keys."""
 
+_STATUS_LOOKS: Final = {"running": "good", "failed": "bad", "killed": "warn", "stale": "warn"}
 STATUS_SIGNS: Final = {
-    "scheduled": Cell("◌ scheduled", "muted"),
-    "running": Cell("▶ running", "good"),
-    "finished": Cell("✔", "muted", ((" finished", "muted"),)),
-    "failed": Cell("✖ failed", "bad"),
-    "killed": Cell("■ killed", "warn"),
-    "stale": Cell("◍ stale", "warn"),
-    "deleted": Cell("⌫ deleted", "muted"),
-    "unknown": Cell("? unknown", "muted"),
+    status: Cell(f"{glyph} {status}", _STATUS_LOOKS.get(status, "muted")) for status, glyph in STATUS_GLYPHS.items()
 }
 TICKING: Final = ("updated", "took")
 """Columns whose cells change by themselves."""
@@ -100,7 +94,8 @@ def _took(started: datetime, until: datetime) -> str:
 
 
 def _times(name: str, window: pl.DataFrame) -> list[Cell]:
-    return [_NOTHING if value is None else Cell(f"{value.astimezone():%m-%d %H:%M}", "muted") for value in window[name]]
+    """Month, day, hour and minute: what `moment` says without year and seconds."""
+    return [_NOTHING if value is None else Cell(moment(value)[5:16], "muted") for value in window[name]]
 
 
 def default_columns(catalog: Catalog) -> list[str]:

@@ -8,12 +8,12 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from tui_runs.analysis.diff import DiffRow, relative_change
 from tui_runs.analysis.ranking import better_direction
 from tui_runs.display import number, printable
+from tui_runs.tui.widgets.text_pane import TextPane
 
 _KEY_WIDTH: Final = 24
 _LEAST_WIDTH, _MOST_WIDTH = 9, 22
@@ -38,21 +38,8 @@ class Comparison:
     differing_only: bool
 
 
-class DiffView(VerticalScroll, can_focus=True):
+class DiffView(TextPane):
     """Shows a comparison; scrolls. Runs that do not fit are counted, not squeezed."""
-
-    DEFAULT_CSS = """
-    DiffView {
-        padding: 0 1;
-        background: $background;
-        scrollbar-size-vertical: 1;
-        scrollbar-background: $background;
-        scrollbar-background-hover: $background;
-        scrollbar-background-active: $background;
-        scrollbar-color: $foreground 20%;
-        Static { width: 1fr; height: auto; }
-    }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -10,10 +10,10 @@ from typing import Final
 import polars as pl
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from tui_runs.display import MISSING, clip, duration, how_long_ago, moment, number, printable
+from tui_runs.tui.widgets.text_pane import TextPane
 
 _LONGEST: Final = 2000
 """Characters of one value that are shown."""
@@ -39,20 +39,12 @@ class RunDetails:
     metrics: pl.DataFrame
 
 
-class RunPane(VerticalScroll, can_focus=True):
+class RunPane(TextPane):
     """Shows one run; scrolls."""
 
     DEFAULT_CSS = """
     RunPane {
-        padding: 0 1;
-        background: $background;
-        scrollbar-size-vertical: 1;
-        scrollbar-background: $background;
-        scrollbar-background-hover: $background;
-        scrollbar-background-active: $background;
-        scrollbar-color: $foreground 20%;
         layout: vertical;
-        Static { width: 1fr; height: auto; }
         #run-values { padding: 1 0 0 0; }
         &.-wide { layout: horizontal; }
         &.-wide #run-values { padding: 0 0 0 3; }
