@@ -47,10 +47,13 @@ class Match:
     Args:
         reason: what was seen there, to be shown to a person: "2 experiments with a meta.yaml".
         certainty: 1.0 for a format that cannot be mistaken, less for a guess; the highest claim wins.
+        locations: what is to be opened in its place, where that is another place or several: a directory of
+            artifacts may lie beside the database that has the runs. Empty means the location itself.
     """
 
     reason: str
     certainty: float = 1.0
+    locations: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +220,21 @@ class Adapter(Protocol):
         ...
 
 
+@runtime_checkable
+class FromEnvironment(Protocol):
+    """An adapter that knows where to look when nobody names a location, as its tracker's own tools would."""
+
+    def from_environment(self) -> Sequence[tuple[str, str]]:
+        """Locations that the environment names, each with what names it: ("http://…", "MLFLOW_TRACKING_URI")."""
+        ...
+
+
 def option_values(options: Sequence[Option], given: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
     """The value of every option: as given, else its default. Names that are not options are left out."""
     return {option.name: given.get(option.name, option.default) for option in options}
 
 
 __all__ = [
-    "Adapter", "Change", "Cursor", "Focus", "History", "Match", "Option", "OptionValue", "Problem", "RunBatch",
-    "SeriesId", "Source", "option_values",
+    "Adapter", "Change", "Cursor", "Focus", "FromEnvironment", "History", "Match", "Option", "OptionValue", "Problem",
+    "RunBatch", "SeriesId", "Source", "option_values",
 ]  # fmt: skip

@@ -55,3 +55,9 @@ class SourceLostError(TuiRunsError):
     """A source that was open cannot be read any more; it may come back."""
 
     title = "Source lost"
+
+
+class ArtifactError(TuiRunsError):
+    """A file of a run cannot be shown: it is gone, unreadable, or not in the run's own directory."""
+
+    title = "Artifact not shown"

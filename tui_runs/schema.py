@@ -59,6 +59,19 @@ HISTORY: Final[Schema] = {
     "time": TIME,
     "value": pl.Float64,
 }
+DETAILS: Final[Schema] = {
+    "run_id": pl.String,
+    "group": pl.String,  # what kind of thing it is: "dataset", "logged model", "experiment"
+    "item": pl.String,  # which one of them
+    "key": pl.String,
+    "value": pl.String,
+}
+ARTIFACTS: Final[Schema] = {
+    "path": pl.String,  # from the run's artifact directory, joined by "/"
+    "directory": pl.Boolean,
+    "size": pl.UInt64,  # bytes; null for directories, and where it is not known
+    "modified": TIME,
+}
 
 
 def empty(schema: Schema) -> pl.DataFrame:

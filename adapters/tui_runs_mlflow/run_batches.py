@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import Problem, RunBatch
-from tui_runs.schema import METRICS, PARAMS, RUNS, STATUS, conform, empty
+from tui_runs.schema import METRICS, PARAMS, conform, empty
 from tui_runs_mlflow.meta_yaml import MetaError
 from tui_runs_mlflow.metric_lines import parse_points, summarise, time_of
 from tui_runs_mlflow.metric_series import bad_lines_problem
@@ -26,6 +26,7 @@ from tui_runs_mlflow.run_files import (
     unreadable,
     walk_files,
 )
+from tui_runs_mlflow.run_frame import FACTS, runs_frame
 from tui_runs_mlflow.store_layout import ExperimentDir
 
 WHOLE_FILE: Final = 4 << 20
@@ -194,10 +195,11 @@ def make_batch(runs: Sequence[RunRead], total: int | None = None, metrics: pl.Da
     usable = [(run, run.meta) for run in runs if run.meta is not None]
     if metrics is None:
         metrics = metrics_of(runs, problems)
+    tags = _texts_frame([(meta.run_id, run.tags) for run, meta in usable])
     return RunBatch(
-        runs=_runs_frame(usable, metrics),
+        runs=runs_frame(_facts_frame(usable), tags, metrics),
         params=_texts_frame([(meta.run_id, run.params) for run, meta in usable]),
-        tags=_texts_frame([(meta.run_id, run.tags) for run, meta in usable]),
+        tags=tags,
         metrics=metrics,
         problems=problems,
         total=total,
@@ -233,44 +235,19 @@ def _texts_frame(texts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> pl.D
     return pl.DataFrame({"run_id": run_ids, "key": keys, "value": values}, schema=dict(PARAMS))
 
 
-def _runs_frame(runs: Sequence[tuple[RunRead, RunMeta]], metrics: pl.DataFrame) -> pl.DataFrame:
-    rows = []
-    for run, meta in runs:
-        tag = dict(run.tags).get
-        rows.append(
-            (
-                meta.run_id,
-                meta.name or tag("mlflow.runName"),
-                clean(run.experiment.name),
-                "deleted" if run.deleted else _STATUSES.get(meta.status or 0, "unknown"),
-                meta.start_time,
-                meta.end_time,
-                meta.user or tag("mlflow.user"),
-                tag("mlflow.parentRunId"),
-                tag("mlflow.source.git.commit"),
-                tag("mlflow.source.name") or meta.source_name,
-                tag("mlflow.note.content"),
-                clean(run.directory),
-            )
+def _facts_frame(runs: Sequence[tuple[RunRead, RunMeta]]) -> pl.DataFrame:
+    rows = [
+        (
+            meta.run_id,
+            meta.name,
+            clean(run.experiment.name),
+            "deleted" if run.deleted else _STATUSES.get(meta.status or 0, "unknown"),
+            meta.start_time,
+            meta.end_time,
+            meta.user,
+            meta.source_name,
+            clean(run.directory),
         )
-    frame = pl.DataFrame(
-        rows,
-        schema={
-            "run_id": pl.String,
-            "name": pl.String,
-            "experiment": pl.String,
-            "status": STATUS,
-            "start_ms": pl.Int64,
-            "end_ms": pl.Int64,
-            "user": pl.String,
-            "parent_id": pl.String,
-            "git_commit": pl.String,
-            "command": pl.String,
-            "notes": pl.String,
-            "uri": pl.String,
-        },
-        orient="row",
-    ).with_columns(time_of(pl.col("start_ms")).alias("started"), time_of(pl.col("end_ms")).alias("ended"))
-    newest = metrics.group_by("run_id").agg(pl.col("last_time").max().alias("newest_point"))
-    frame = frame.join(newest, on="run_id", how="left", maintain_order="left")
-    return conform(frame.with_columns(pl.max_horizontal("newest_point", "started", "ended").alias("updated")), RUNS)
+        for run, meta in runs
+    ]
+    return pl.DataFrame(rows, schema=FACTS, orient="row")

@@ -1,0 +1,1 @@
+"""MLflow's tracking databases: the same tables in SQLite, PostgreSQL and MySQL."""
