@@ -33,11 +33,13 @@ class Option:
         name: lower case, words joined by hyphens; the flag is `--<adapter>-<name>`.
         help: one sentence.
         default: its type is the type of the option; False makes a switch.
+        shared: the flag is `--<name>`, one for all adapters that have such an option.
     """
 
     name: str
     help: str
     default: OptionValue
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

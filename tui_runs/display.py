@@ -52,6 +52,17 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else HOSTILE.sub(_symbol, text)
 
 
+_PASSWORD: Final = re.compile(r"(?<=://)([^/?#@:]*):(?!\d+/)[^?#]*@")
+_SECRET: Final = re.compile(r"([?&;](?:[a-z_]*password|[a-z_]*token|passwd|pwd|secret)=)[^&;#]*", re.IGNORECASE)
+
+
+def address(location: str) -> str:
+    """A location as it may be shown: the passwords in a URL are left out."""
+    if "://" not in location:
+        return location
+    return _SECRET.sub(r"\1…", _PASSWORD.sub(r"\1@", location))
+
+
 def number(value: float | None, digits: int = 4) -> str:
     """A metric value in few characters: 0.2128, 12.4, 100000, 3.2e-05, 1.2e+06, NaN, ∞.
 

@@ -51,6 +51,25 @@ class UnknownRunError(UsageError):
     title = "No such run"
 
 
+class QueryError(UsageError):
+    """A filter that cannot be read, or that asks for what cannot be told.
+
+    Args:
+        reason: what is wrong there, one sentence.
+        remedy: what could be written instead; may be empty.
+        position: where in the filter's text, characters from its start; its length where the text ends too early.
+        expected: what could stand there, in words; empty where that is not the trouble.
+    """
+
+    title = "Filter not understood"
+
+    def __init__(self, reason: str, remedy: str = "", *, position: int, expected: tuple[str, ...] = ()) -> None:
+        super().__init__(f"Column {position + 1} of the filter: {reason}", remedy)
+        self.reason = reason
+        self.position = position
+        self.expected = expected
+
+
 class SourceLostError(TuiRunsError):
     """A source that was open cannot be read any more; it may come back."""
 

@@ -3,67 +3,78 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Final
-from urllib.parse import unquote, urlsplit
+from collections.abc import Mapping, Sequence
 
 from tui_runs.adapter import Match, Option, OptionValue, Source, option_values
 from tui_runs.errors import LocationError
 
-_LOOK_AT: Final = 2000
-"""Directory entries looked at before a directory is said not to be a store."""
-
 
 class MlflowAdapter:
-    """MLflow's file store (`./mlruns`), read without mlflow."""
+    """MLflow's file stores and databases, read without mlflow; its tracking servers, through mlflow's client."""
 
     name = "mlflow"
-    options = (Option("deleted", "Show deleted runs and experiments too.", default=False),)
+    options = (
+        Option("deleted", "Show deleted runs and experiments too.", default=False),
+        Option("experiment", "Show this experiment only, by its name or id.", default=None),
+        Option("cache", "Keep a snapshot of big file stores in the user's cache directory.", default=True, shared=True),
+    )
 
     def match(self, location: str) -> Match | None:
-        """Recognise a store's directory, or that of one experiment, by a meta.yaml as MLflow writes it."""
-        from tui_runs_mlflow.store_layout import experiment_at, is_directory  # noqa: PLC0415
+        """Recognise a server or database by its address, a store's directory or file by what is in it."""
+        from tui_runs_mlflow.locations import recognise  # noqa: PLC0415
 
-        path = _path_of(location)
-        if path is None:
-            return None
-        if experiment_at(path):
-            return Match("a meta.yaml of an MLflow experiment")
-        try:
-            with os.scandir(path) as entries:
-                for _, entry in zip(range(_LOOK_AT), entries, strict=False):
-                    if is_directory(entry) and experiment_at(entry.path):
-                        return Match(f"{entry.name}/meta.yaml of an MLflow experiment")
-        except (OSError, ValueError):
-            return None
-        return None
+        return recognise(location)
+
+    def from_environment(self) -> Sequence[tuple[str, str]]:
+        """What MLflow's own tools would use."""
+        variable = "MLFLOW_TRACKING_URI"
+        uri = os.environ.get(variable)
+        return [(uri, variable)] if uri else []
 
     def open(self, location: str, options: Mapping[str, OptionValue]) -> Source:
-        """Open a file store, or one experiment of it.
+        """Open a store, or one experiment of it.
 
         Raises:
-            LocationError: it is no directory that can be listed.
+            LocationError: it cannot be read; a server that does not answer is told by its `scan`.
         """
-        from tui_runs_mlflow.file_store import FileStore  # noqa: PLC0415
-        from tui_runs_mlflow.store_layout import experiment_at  # noqa: PLC0415
+        from tui_runs_mlflow.locations import DATABASE_SCHEMES, SERVER_SCHEMES, path_of, scheme_of  # noqa: PLC0415
 
-        path = _path_of(location)
+        values = option_values(self.options, options)
+        with_deleted = bool(values["deleted"])
+        experiment = str(values["experiment"]) if values["experiment"] is not None else None
+        scheme = scheme_of(location)
+        if scheme in SERVER_SCHEMES or scheme == "databricks":
+            from tui_runs_mlflow.tracking_server.store import ServerStore  # noqa: PLC0415
+
+            return ServerStore(location, experiment=experiment, with_deleted=with_deleted)
+        path = path_of(location)
+        if scheme in DATABASE_SCHEMES or (path is not None and os.path.isfile(path)) or scheme == "sqlite":
+            return _open_database(location, path, experiment, with_deleted)
         if path is None:
             raise LocationError(f"{location!r} is not a path.", "Give a directory, such as ./mlruns.")
-        path = os.path.abspath(path)
-        only = None
-        if experiment_at(path):
-            path, only = os.path.split(path)
-        values = option_values(self.options, options)
-        return FileStore(path, only=only, with_deleted=bool(values["deleted"]))
+        return _open_files(path, experiment, with_deleted, with_cache=bool(values["cache"]))
 
 
-def _path_of(location: str) -> str | None:
-    """The path that a location names: itself, or that of a file: URL; None for other URLs."""
-    if "://" not in location and not location.startswith("file:"):
-        return location or None
-    try:
-        parts = urlsplit(location)
-    except ValueError:  # half an IPv6 address
-        return None
-    return unquote(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
+def _open_database(location: str, path: str | None, experiment: str | None, with_deleted: bool) -> Source:
+    from tui_runs_mlflow.database.store import DatabaseStore  # noqa: PLC0415
+
+    if path is None:
+        from tui_runs_mlflow.database.sql_server import SqlServerDatabase  # noqa: PLC0415
+
+        return DatabaseStore(SqlServerDatabase(location), experiment=experiment, with_deleted=with_deleted)
+    from tui_runs_mlflow.database.sqlite import SqliteDatabase  # noqa: PLC0415
+
+    return DatabaseStore(SqliteDatabase(os.path.abspath(path)), experiment=experiment, with_deleted=with_deleted)
+
+
+def _open_files(path: str, experiment: str | None, with_deleted: bool, *, with_cache: bool) -> Source:
+    from tui_runs_mlflow.file_store import FileStore  # noqa: PLC0415
+    from tui_runs_mlflow.store_layout import experiment_at, experiment_named  # noqa: PLC0415
+
+    path = os.path.abspath(path)
+    only = None
+    if experiment_at(path):
+        path, only = os.path.split(path)
+    elif experiment is not None:
+        only = experiment_named(path, experiment)
+    return FileStore(path, only=only, with_deleted=with_deleted)

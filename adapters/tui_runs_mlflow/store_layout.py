@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tui_runs.adapter import Problem
+from tui_runs.display import printable
+from tui_runs.errors import LocationError
 from tui_runs_mlflow.meta_yaml import MetaError, parse_meta
 from tui_runs_mlflow.run_files import (
     META_REMEDY,
@@ -151,6 +153,25 @@ def experiment_at(location: str) -> bool:
     except (OSError, MetaError, ValueError):  # ValueError: a NUL or the like in the path
         return False
     return "experiment_id" in values and "artifact_location" in values
+
+
+def experiment_named(root: str, wanted: str) -> str:
+    """The directory name of the experiment that has this name, or else this id.
+
+    Raises:
+        LocationError: there is none, or the root cannot be listed.
+    """
+    try:
+        experiments = find_experiments(root, [])
+    except OSError as error:
+        why = unreadable(root, error)
+        raise LocationError(f"{why.uri}: {why.what}", why.remedy) from None
+    names = {os.path.basename(one.directory): one.name for one in experiments}
+    found = next((directory for directory, name in names.items() if name == wanted), wanted)
+    if found not in names:
+        has = ", ".join(sorted(map(printable, names.values()))) or "none"
+        raise LocationError(f"{printable(root)} has no experiment {printable(wanted)!r}.", f"It has: {has}.")
+    return found
 
 
 def folders_of(run: str) -> list[str]:

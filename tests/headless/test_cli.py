@@ -141,7 +141,7 @@ class TestErrors:
         ("arguments", "message"),
         [
             (["ls", "/no/such/mlruns"], "Cannot open: /no/such/mlruns does not exist.\nCheck the path"),
-            (["ls", "http://localhost:1"], "Cannot open: No installed adapter reads http://localhost:1."),
+            (["ls", "gopher://localhost"], "Cannot open: No installed adapter reads gopher://localhost."),
             (["ls", __file__], "is a file that no installed adapter reads"),
             (["ls", "--adapter", "mlfow"], "Did you mean 'mlflow'?"),
             (["ls", "a\x1b[31m\nb"], "Cannot open: a␛[31m"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -75,8 +76,9 @@ class TestWhichRun:
         assert result.exit_code == 2
         assert f"A path is given as -s {tmp_path}" in result.stderr
 
-    def test_the_same_id_in_two_stores(self, run, data):
-        places = ["-s", data / "mlflow_2_22", "-s", data / "mlflow_2_22" / "mlruns" / ".." / "mlruns"]
+    def test_the_same_id_in_two_stores(self, run, data, tmp_path):
+        shutil.copytree(data / "mlflow_2_22", tmp_path / "copy")
+        places = ["-s", data / "mlflow_2_22", "-s", tmp_path / "copy"]
         result = run("show", "baseline", *places)
         assert result.exit_code == 2
         assert "Name the one source that is meant." in result.stderr

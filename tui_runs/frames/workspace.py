@@ -92,7 +92,7 @@ class Workspace:
         """
         for store in found:
             source = store.adapter.open(store.location, (options or {}).get(store.adapter.name, {}))
-            self.sources[store.location] = OpenSource(store.location, store.adapter.name, source)
+            self.sources[store.name] = OpenSource(store.name, store.adapter.name, source)
 
     def read_ahead(self) -> None:
         """Begin to read every source, in threads of their own; `OpenSource.batches` hands over what was read."""

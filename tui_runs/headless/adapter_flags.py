@@ -1,11 +1,12 @@
-"""The options of adapters as flags of the command line: `--<adapter>-<option>`.
+"""The options of adapters as flags of the command line: `--<adapter>-<option>`, or `--<option>` where it is shared.
 
 Loading the adapters takes 0.1 s, so it is done only where somebody asks for help or gives a flag that is no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -28,7 +29,7 @@ def options_of(adapter: InstalledAdapter) -> list[Option]:
 
 def flag_of(adapter: str, option: Option) -> str:
     """The flag that sets an option of an adapter."""
-    return f"--{adapter}-{option.name}"
+    return f"--{option.name}" if option.shared else f"--{adapter}-{option.name}"
 
 
 def given_options(ctx: click.Context) -> dict[str, dict[str, OptionValue]]:
@@ -70,25 +71,27 @@ class AdapterCommand(click.Command):
         from tui_runs.sources.plugins import load_all  # noqa: PLC0415  see the module's docstring
 
         self._flags = []
-        taken = set(known)
+        flags: dict[str, tuple[Option, list[str]]] = {}
         for adapter in load_all():
             for option in options_of(adapter):
                 flag = flag_of(adapter.name, option)
-                if flag in taken:
-                    continue
-                try:
-                    self._flags.append(_flag(adapter.name, option, flag))
-                except Exception:  # a stranger's name or default that click will not have
-                    continue
-                taken.add(flag)
+                shared = flags.get(flag)
+                if shared and shared[0].shared and option.shared:
+                    shared[1].append(adapter.name)
+                elif shared is None and flag not in known:
+                    flags[flag] = option, [adapter.name]
+        for flag, (option, adapters) in flags.items():
+            with suppress(Exception):  # a stranger's name or default that click will not have
+                self._flags.append(_flag(adapters, option, flag))
 
 
-def _flag(adapter: str, option: Option, flag: str) -> click.Option:
+def _flag(adapters: Sequence[str], option: Option, flag: str) -> click.Option:
     def keep(ctx: click.Context, param: click.Parameter, value: OptionValue) -> None:
         if param.name is None or ctx.get_parameter_source(param.name) is click.core.ParameterSource.DEFAULT:
             return
         options: dict[str, dict[str, OptionValue]] = ctx.meta.setdefault(_META, {})
-        options.setdefault(adapter, {})[option.name] = value
+        for adapter in adapters:
+            options.setdefault(adapter, {})[option.name] = value
 
     more: Mapping[str, Any]
     if isinstance(option.default, bool):

@@ -40,9 +40,13 @@ class Stores:
         from tui_runs.sources.discover import find  # noqa: PLC0415  entry points: 0.1 s
 
         found = find(self.locations, self.adapter)
-        if not self.locations:
-            for store in found:
-                say(f"Found {store.location} in {os.getcwd()}: {store.adapter.name}, {store.match.reason}.")
+        for store in found:
+            if store.named_by is not None:
+                say(f"{store.named_by} names {store.name}: {store.adapter.name}, {store.match.reason}.")
+            elif not self.locations:
+                say(f"Found {store.name} in {os.getcwd()}: {store.adapter.name}, {store.match.reason}.")
+            elif store.match.locations:
+                say(f"Opening {store.name}: {store.match.reason}.")
         return found
 
     @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
-from tui_runs.adapter import Adapter, Match
-from tui_runs.display import printable
+from tui_runs.adapter import Adapter, FromEnvironment, Match
+from tui_runs.display import address, printable
 from tui_runs.errors import LocationError
 from tui_runs.sources.plugins import InstalledAdapter, claims, load, load_all
 
@@ -23,23 +23,30 @@ class Found:
     """A store that can be opened.
 
     Args:
-        location: as the user wrote it, or a path below that.
+        location: as the user wrote it, or a path below that, or where the adapter said that the runs are.
         adapter: what reads it.
         match: why.
         others: names of adapters that could read it as well.
+        named_by: the environment variable that names it, where nobody else did.
     """
 
     location: str
     adapter: Adapter
     match: Match
     others: tuple[str, ...] = ()
+    named_by: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The location as it may be shown: without a password."""
+        return address(self.location)
 
 
 def find(locations: Sequence[str], adapter: str | None = None) -> list[Found]:
-    """The stores at these locations: each itself, or else the directories right below it.
+    """The stores at these locations: each itself, or else what lies right below it.
 
     Args:
-        locations: paths or URLs; none means the working directory.
+        locations: paths or URLs; none means what the environment names, and the working directory.
         adapter: use this adapter, whatever the others say.
 
     Raises:
@@ -53,29 +60,53 @@ def find(locations: Sequence[str], adapter: str | None = None) -> list[Found]:
             for location in dict.fromkeys(locations or ["."])
         ]
     adapters = load_all()
-    found: dict[str, Found] = {}
+    found = [] if locations else list(_from_environment(adapters))
     for location in locations or ["."]:
         stores = _stores_at(location, adapters)
-        if not stores:
+        if not stores and (locations or not found):
             raise _nothing_at(location, adapters)
-        found.update((store.location, store) for store in stores)
-    return list(found.values())
+        found += stores
+    unique: dict[str, Found] = {}
+    for store in found:
+        unique.setdefault(_identity(store.location), store)
+    return list(unique.values())
+
+
+def _identity(location: str) -> str:
+    """The same for every way to write a path."""
+    try:
+        return location if "://" in location else os.path.realpath(location)
+    except (OSError, ValueError):
+        return location
+
+
+def _from_environment(adapters: list[InstalledAdapter]) -> Iterator[Found]:
+    """What trackers' environment variables name. A path among them that holds nothing is passed over."""
+    for one in adapters:
+        if not isinstance(one.adapter, FromEnvironment):
+            continue
+        try:
+            named = list(one.adapter.from_environment())
+        except Exception:  # a stranger's, as in `claims`
+            continue
+        for location, variable in named:
+            for store in _stores_at(location, [one]):
+                yield replace(store, named_by=variable)
 
 
 def _stores_at(location: str, adapters: list[InstalledAdapter]) -> list[Found]:
-    itself = _store(location, adapters)
-    if itself is not None:
-        return [itself]
-    return [store for child in _children(location) if (store := _store(child, adapters)) is not None]
+    itself = _stores(location, adapters)
+    return itself or [store for child in _children(location) for store in _stores(child, adapters)]
 
 
-def _store(location: str, adapters: list[InstalledAdapter]) -> Found | None:
+def _stores(location: str, adapters: list[InstalledAdapter]) -> list[Found]:
     claimed = claims(location, adapters)
     if not claimed:
-        return None
+        return []
     (first, match), *others = claimed
     assert first.adapter is not None  # a broken adapter makes no claim
-    return Found(location, first.adapter, match, tuple(other.name for other, _ in others))
+    names = tuple(other.name for other, _ in others)
+    return [Found(place, first.adapter, match, names) for place in match.locations or [location]]
 
 
 def _children(location: str) -> Iterable[str]:
@@ -84,7 +115,7 @@ def _children(location: str) -> Iterable[str]:
             names = sorted(
                 entry.name
                 for _, entry in zip(range(_CHILDREN), entries, strict=False)
-                if not entry.name.startswith(".") and entry.name not in _SKIPPED and _is_directory(entry)
+                if not entry.name.startswith(".") and entry.name not in _SKIPPED and _is_file_or_directory(entry)
             )
     except (OSError, ValueError):
         return []
@@ -92,9 +123,9 @@ def _children(location: str) -> Iterable[str]:
     return [os.path.join(location, name) for name in names]
 
 
-def _is_directory(entry: os.DirEntry[str]) -> bool:
+def _is_file_or_directory(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_dir()
+        return entry.is_dir() or entry.is_file()
     except OSError:  # a link that leads in circles
         return False
 
@@ -105,7 +136,7 @@ def _nothing_at(location: str, adapters: list[InstalledAdapter]) -> LocationErro
     broken = ", ".join(one.name for one in adapters if one.adapter is None)
     if "://" in location and not location.startswith("file:"):
         return LocationError(
-            f"No installed adapter reads {printable(location)}.",
+            f"No installed adapter reads {printable(address(location))}.",
             f"Installed: {readable}. `tui-runs adapters` lists them with their options.",
         )
     path = location.removeprefix("file://")
