@@ -93,6 +93,17 @@ def _without_zeros(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def file_size(count: int | None) -> str:
+    """Bytes as people say them, in powers of 1,000: 812 B, 3.4 kB, 1.2 GB."""
+    if count is None:
+        return MISSING
+    size, units = float(count), iter(("B", "kB", "MB", "GB", "TB", "PB"))
+    unit = next(units)
+    while size >= 999.5 and (larger := next(units, None)) is not None:
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.1f} {unit}"
+
+
 def duration(seconds: float | None) -> str:
     """A length of time in at most seven characters, or eight with a minus: 23ms, 12s, 9m 05s, 41m, 1h 04m, 3d 02h."""
     if seconds is None:

@@ -29,10 +29,30 @@ def main_of(pilot) -> MainScreen:
 class TestTable:
     async def test_shows_every_run_newest_first(self, opened: Opened) -> None:
         async with opened() as pilot:
-            started = main_of(pilot).table.frame["started"].to_list()
-            assert len(started) == 24
-            assert started == sorted(started, reverse=True)
+            frame = main_of(pilot).table.frame
+            assert frame.height == 24
+            at_the_top = frame.filter(frame["branch"] == "")["started"].to_list()
+            assert at_the_top == sorted(at_the_top, reverse=True)
             assert "24 runs" in text_of(pilot)
+
+    async def test_runs_stand_below_the_run_that_made_them(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            table = main_of(pilot).table
+            nested = table.frame.select("run_id", "parent_id", "branch", "started").rows()
+            children = [row for row in nested if row[1] is not None]
+            assert children
+            last_at_the_top = ""
+            for run_id, parent, branch, _ in nested:
+                assert (parent == last_at_the_top) == bool(branch)
+                last_at_the_top = last_at_the_top if branch else run_id
+            assert "└ " in text_of(pilot)
+            await pilot.press("v")
+            await settle(pilot)
+            assert table.frame["started"].is_sorted(descending=True)
+            assert not any(table.frame["branch"])
+            await pilot.press("o")
+            await settle(pilot)
+            assert table.frame.select("run_id", "parent_id", "branch", "started").rows() == nested
 
     async def test_sorts_by_the_column_under_the_column_cursor(self, opened: Opened) -> None:
         async with opened() as pilot:
@@ -54,7 +74,7 @@ class TestTable:
             assert main_of(pilot).view.sort == ("started", True)
 
     async def test_params_sort_as_numbers(self, opened: Opened) -> None:
-        view = RunsView(sort=("params.lr", False), columns=("name", "params.lr"))
+        view = RunsView(sort=("params.lr", False), columns=("name", "params.lr"), nested=False)
         async with opened(view=view) as pilot:
             shown = [value for value in main_of(pilot).table.frame["params.lr"].to_list() if value is not None]
             assert shown == sorted(shown, key=float)

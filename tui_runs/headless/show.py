@@ -8,12 +8,15 @@ from typing import Final
 
 import polars as pl
 
-from tui_runs.display import MISSING, age, duration, moment, number, printable
+from tui_runs.adapter import Problem
+from tui_runs.capabilities import Artifacts, Detailed, WithArtifacts
+from tui_runs.display import MISSING, age, duration, file_size, moment, number, printable
 from tui_runs.export.json_text import json_lines
 from tui_runs.export.text_table import TextColumn, cells_of, lay_out, styled, table_lines
 from tui_runs.export.values import json_value
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.workspace import Workspace
+from tui_runs.headless.narration import say
 from tui_runs.headless.output import Output, open_output
 from tui_runs.headless.run_table import STATUS_STYLES, status_cell, text_cell
 from tui_runs.headless.runs import every_column, run_named, run_objects, select_runs
@@ -54,7 +57,50 @@ def _run_object(workspace: Workspace, run: RunKey) -> dict[str, object]:
     facts = next(run_objects(_only(frame, run)))
     metrics = workspace.catalog.metrics_of(run).iter_rows(named=True)
     stats = {row.pop("key"): {name: json_value(value) for name, value in row.items()} for row in metrics}
-    return {**facts, "metric_stats": stats}
+    more = _details(workspace, run)
+    found = _files(workspace, run)
+    return {
+        **facts,
+        "metric_stats": stats,
+        "details": _nested(more) if more is not None else {},
+        "artifacts": [
+            {name: json_value(value) for name, value in row.items()} for row in found.frame.iter_rows(named=True)
+        ]
+        if found is not None
+        else [],
+    }
+
+
+def _details(workspace: Workspace, run: RunKey) -> pl.DataFrame | None:
+    source = workspace.sources[run.source].source
+    if not isinstance(source, Detailed):
+        return None
+    details = source.details([run.run_id])
+    _tell(details.problems)
+    return details.frame
+
+
+def _files(workspace: Workspace, run: RunKey) -> Artifacts | None:
+    """What lies right in the run's artifact directory; directories are not gone through."""
+    source = workspace.sources[run.source].source
+    if not isinstance(source, WithArtifacts):
+        return None
+    found = source.artifacts(run.run_id)
+    _tell(found.problems)
+    return found
+
+
+def _tell(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        say(f"{printable(problem.uri)}: {problem.what} {problem.remedy}")
+
+
+def _nested(details: pl.DataFrame) -> dict[str, dict[str, dict[str, str | None]]]:
+    """{group: {item: {key: value}}}."""
+    nested: dict[str, dict[str, dict[str, str | None]]] = {}
+    for group, item, key, value in details.select("group", "item", "key", "value").iter_rows():
+        nested.setdefault(group, {}).setdefault(item, {})[key] = value
+    return nested
 
 
 def _only(frame: pl.DataFrame, run: RunKey) -> pl.DataFrame:
@@ -78,10 +124,30 @@ def _lines(workspace: Workspace, run: RunKey, output: Output) -> Iterator[str]:
         if not texts.is_empty():
             yield from _heading(kind, texts.height, output)
             yield from _pairs(texts.iter_rows(), output)
+    yield from _more_lines(workspace, run, output)
     if facts["notes"]:
         yield from _heading("notes", None, output)
         for line in facts["notes"].rstrip().splitlines():
             yield from _folded(printable(line), 2, output.width, "  ")
+
+
+def _more_lines(workspace: Workspace, run: RunKey, output: Output) -> Iterator[str]:
+    """What the store knows beyond params, tags and metrics, and the names of the run's files."""
+    more = _details(workspace, run)
+    for group, items in (_nested(more) if more is not None else {}).items():
+        yield from _heading(printable(group), None, output)
+        for item, pairs in items.items():
+            yield "  " + styled(printable(item), "strong", output.colour)
+            yield from _pairs(((f"  {key}", value) for key, value in pairs.items()), output)
+    found = _files(workspace, run)
+    if found is not None and not found.frame.is_empty():
+        yield from _heading("artifacts", found.frame.height, output)
+        rows = found.frame.select("path", "directory", "size").iter_rows()
+        yield from _pairs(
+            ((f"{path}/", "") if folder else (path, file_size(size)) for path, folder, size in rows), output
+        )
+        if not found.complete:
+            yield "  … and more"
 
 
 def _heading(title: str, count: int | None, output: Output) -> Iterator[str]:

@@ -11,11 +11,17 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from tui_runs.adapter import Change, Focus
+from tui_runs.capabilities import Detailed, WithArtifacts
+from tui_runs.errors import ArtifactError
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import SourceState, Workspace
+from tui_runs.tui.detail_reader import DetailReader
 from tui_runs.tui.messages import (
+    ArtifactRead,
+    ArtifactsListed,
     BatchRead,
+    DetailsRead,
     HistoryRead,
     ReaderFailed,
     SourceChanged,
@@ -56,6 +62,7 @@ class TuiRunsApp(App[int]):
         self._focus = {name: Focus(poll_seconds=poll) for name in workspace.sources}
         self._readers: list[SourceReader] = []
         self._histories: HistoryReader | None = None
+        self._details: DetailReader | None = None
         self._failures = 0
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -76,15 +83,17 @@ class TuiRunsApp(App[int]):
             for name, opened in self.workspace.sources.items()
         ]
         self._histories = HistoryReader(sources, self.post_message)
-        for reader in (*self._readers, self._histories):
+        self._details = DetailReader(self.post_message)
+        for reader in (*self._readers, self._histories, self._details):
             reader.start()
 
     def on_unmount(self) -> None:
         """Stop reading."""
         for reader in self._readers:
             reader.close()
-        if self._histories is not None:
-            self._histories.close()
+        for fetcher in (self._histories, self._details):
+            if fetcher is not None:
+                fetcher.close()
 
     @property
     def main(self) -> MainScreen | None:
@@ -99,7 +108,8 @@ class TuiRunsApp(App[int]):
     @property
     def settled(self) -> bool:
         """Whether everything has been read and painted that is to be, as far as is known now."""
-        read = not self.reading and (self._histories is None or self._histories.idle)
+        fetchers = (self._histories, self._details)
+        read = not self.reading and all(fetcher is None or fetcher.idle for fetcher in fetchers)
         return read and self.main is not None and self.main.settled
 
     def _update(self, *parts: str) -> None:
@@ -135,6 +145,22 @@ class TuiRunsApp(App[int]):
             self.main.table.refresh_rows(("trend",))
         self._update("below")
 
+    def on_details_read(self, message: DetailsRead) -> None:
+        """More about a run."""
+        if self.main is not None:
+            self.main.below.take_details(message.run, message.details)
+        self._update("below")
+
+    def on_artifacts_listed(self, message: ArtifactsListed) -> None:
+        """The files of a run."""
+        if self.main is not None:
+            self.main.below.files.take_listing(message.run, message.directory, message.artifacts)
+
+    def on_artifact_read(self, message: ArtifactRead) -> None:
+        """The beginning of a file."""
+        if self.main is not None:
+            self.main.below.files.take_content(message.run, message.path, message.content)
+
     def on_reader_failed(self, message: ReaderFailed) -> None:
         """An adapter failed in a way that nobody foresaw."""
         self._show_failure(message.what, message.details)
@@ -149,6 +175,37 @@ class TuiRunsApp(App[int]):
         runs = list(focus)
         for name, watched in self._focus.items():
             watched.run_ids = frozenset(run.run_id for run in runs if run.source == name)
+
+    def fetch_details(self, run: RunKey) -> bool:
+        """Have more about a run read; False where its source knows no more."""
+        source = self.workspace.sources[run.source].source
+        if self._details is None or not isinstance(source, Detailed):
+            return False
+        self._details.ask("details", lambda: DetailsRead(run, source.details([run.run_id])))
+        return True
+
+    def list_artifacts(self, run: RunKey, directory: str) -> bool:
+        """Have a directory of a run listed; False where its source has no files."""
+        source = self.workspace.sources[run.source].source
+        if self._details is None or not isinstance(source, WithArtifacts):
+            return False
+        listing = f"listing {directory}"
+        self._details.ask(listing, lambda: ArtifactsListed(run, directory, source.artifacts(run.run_id, directory)))
+        return True
+
+    def read_artifact(self, run: RunKey, path: str, limit: int) -> None:
+        """Have the beginning of a file of a run read: `limit` bytes at most."""
+        source = self.workspace.sources[run.source].source
+        if self._details is None or not isinstance(source, WithArtifacts):
+            return
+
+        def read() -> ArtifactRead:
+            try:
+                return ArtifactRead(run, path, source.read_artifact(run.run_id, path, limit))
+            except ArtifactError as error:
+                return ArtifactRead(run, path, error)
+
+        self._details.ask("preview", read)
 
     def follow(self, on: bool) -> None:
         """Follow the stores, or hold still."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from textual.message import Message
 
 from tui_runs.adapter import Change, History, RunBatch
-from tui_runs.errors import TuiRunsError
+from tui_runs.capabilities import Artifacts, Details
+from tui_runs.errors import ArtifactError, TuiRunsError
+from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import HistoryRequest
 
 
@@ -56,6 +58,56 @@ class HistoryRead(Message):
         super().__init__()
         self.request = request
         self.history = history
+
+
+class RunMessage(Message):
+    """Something that was read of one run.
+
+    Args:
+        run: which.
+    """
+
+    def __init__(self, run: RunKey) -> None:
+        super().__init__()
+        self.run = run
+
+
+class DetailsRead(RunMessage):
+    """What a store knows of a run beyond params, tags and metrics."""
+
+    def __init__(self, run: RunKey, details: Details) -> None:
+        super().__init__(run)
+        self.details = details
+
+
+class ArtifactsListed(RunMessage):
+    """A directory of a run was listed.
+
+    Args:
+        run: whose.
+        directory: its path, "" for the topmost.
+        artifacts: what is in it.
+    """
+
+    def __init__(self, run: RunKey, directory: str, artifacts: Artifacts) -> None:
+        super().__init__(run)
+        self.directory = directory
+        self.artifacts = artifacts
+
+
+class ArtifactRead(RunMessage):
+    """The beginning of a file of a run was read, or why it was not.
+
+    Args:
+        run: whose.
+        path: which file.
+        content: its first bytes, or the error.
+    """
+
+    def __init__(self, run: RunKey, path: str, content: bytes | ArtifactError) -> None:
+        super().__init__(run)
+        self.path = path
+        self.content = content
 
 
 class ReaderFailed(Message):

@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from tui_runs.analysis.nesting import BRANCH
 from tui_runs.analysis.ordering import as_numbers
 from tui_runs.analysis.ranking import by_interest
 from tui_runs.display import MISSING, STATUS_GLYPHS, age, duration, moment, number, printable
@@ -69,6 +70,13 @@ def _number_cell(value: float | None) -> Cell:
         shown = len(text.lstrip("-0.").replace(".", ""))
         text += "0" * (_DIGITS - shown)
     return Cell(text)
+
+
+def _names(window: pl.DataFrame) -> list[Cell]:
+    return [
+        Cell(branch, "muted", ((cell.text, cell.style),)) if branch else cell
+        for branch, cell in zip(window[BRANCH], map(_text_cell, window["name"]), strict=True)
+    ]
 
 
 def _statuses(window: pl.DataFrame) -> list[Cell]:
@@ -152,7 +160,9 @@ def _make_column(name: str, title: str, frame: pl.DataFrame, now: Clock, trend: 
         return TableColumn(name, title, partial(_times, name), width=11)
     if name == "git_commit":
         return TableColumn(name, "commit", partial(_texts, name), width=8)
-    return TableColumn(name, title, partial(_texts, name), max_width=30 if name == "name" else 24)
+    if name == "name":
+        return TableColumn(name, title, _names, max_width=30)
+    return TableColumn(name, title, partial(_texts, name), max_width=24)
 
 
 def _titles(names: Sequence[str]) -> dict[str, str]:

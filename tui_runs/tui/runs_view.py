@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
 
+from tui_runs.analysis.nesting import BRANCH, nest
 from tui_runs.analysis.ordering import sort_runs
 from tui_runs.frames.catalog import Catalog
 
 NEWEST_FIRST: Final = ("started", True)
 NOT_IN_CATALOG: Final = ("trend", "took")
 """Columns of the table that are made of others."""
-_NEEDED: Final = ("name", "status", "started", "ended", "updated")
+_NEEDED: Final = ("name", "status", "started", "ended", "updated", "parent_id")
 """Columns that other cells are made of, whether shown or not."""
 
 
@@ -26,11 +27,13 @@ class RunsView:
         words: every one of them must occur in a run's texts, upper or lower case.
         sort: column and whether it is descending.
         columns: names in order; empty for the default ones.
+        nested: runs stand below the run that made them.
     """
 
     words: str = ""
     sort: tuple[str, bool] = NEWEST_FIRST
     columns: tuple[str, ...] = ()
+    nested: bool = True
 
     def frame(self, catalog: Catalog, columns: Sequence[str]) -> pl.DataFrame:
         """The rows to show, sorted and filtered, with these columns and those that their cells need."""
@@ -42,11 +45,21 @@ class RunsView:
             frame = frame.join(catalog.containing(word), on=["source", "run_id"], how="semi", maintain_order="left")
         if by_duration:
             frame = frame.with_columns((pl.col("ended") - pl.col("started")).dt.total_microseconds().alias("took"))
-        return sort_runs(frame, column, descending=descending)
+        frame = sort_runs(frame, column, descending=descending)
+        return nest(frame) if self.nested else frame.with_columns(pl.lit("").alias(BRANCH))
 
-    def sorted_by(self, column: str) -> tuple[str, bool]:
-        """The sort after the user asked for a column: ascending, then descending, then newest first again."""
-        if self.sort[0] != column:
-            return column, column in ("started", "updated", "ended")
+    def sorted_by(self, column: str) -> RunsView:
+        """The view after the user asked for a column: ascending, then descending, then newest first again.
+
+        Who sorts looks for the first of all runs, wherever it was started from, so the sorted table is one list.
+        """
         first = column in ("started", "updated", "ended")
-        return (column, not first) if self.sort[1] == first else NEWEST_FIRST
+        if self.sort[0] != column:
+            return replace(self, sort=(column, first), nested=False)
+        if self.sort[1] == first:
+            return replace(self, sort=(column, not first))
+        return self.newest_first()
+
+    def newest_first(self) -> RunsView:
+        """The view as it is at the beginning."""
+        return replace(self, sort=NEWEST_FIRST, nested=True)

@@ -39,9 +39,9 @@ def pane_tabs(pane: str, marked: int, has_run: bool) -> tuple[list[Piece], list[
     """The line between the table and what is below it."""
     left = [
         Piece(f" {title} ", "chosen" if name == pane else "muted", f"pane('{name}')")
-        for name, title in (("compare", "Compare"), ("charts", "Charts"), ("run", "Run"))
+        for name, title in (("compare", "Compare"), ("charts", "Charts"), ("run", "Run"), ("files", "Files"))
     ]
-    if pane == "run":
+    if pane in ("run", "files"):
         return left, [Piece("the run under the cursor ", "muted")] if has_run else []
     if pane == "compare" and marked > 1:
         return left, [Piece(f"{marked} runs, against the first marked ", "muted")]

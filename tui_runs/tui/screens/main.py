@@ -18,13 +18,15 @@ from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
 from tui_runs.tui.curves import trend_cells
 from tui_runs.tui.marks import Marks
+from tui_runs.tui.preview import MOST_BYTES
 from tui_runs.tui.run_columns import TICKING, default_columns, make_columns
-from tui_runs.tui.runs_view import NEWEST_FIRST, NOT_IN_CATALOG, RunsView
+from tui_runs.tui.runs_view import NOT_IN_CATALOG, RunsView
 from tui_runs.tui.status import status_pieces
 from tui_runs.tui.widgets.bars import Bar, Piece
 from tui_runs.tui.widgets.below import Below
 from tui_runs.tui.widgets.chart_grid import ChartGrid
 from tui_runs.tui.widgets.columns import Cell, RowKey
+from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.filter_bar import FilterBar, FilterInput
 from tui_runs.tui.widgets.frame_table import FrameTable
 
@@ -228,7 +230,7 @@ class MainScreen(Screen[None]):
     def _sort(self, event: FrameTable.SortRequested | FrameTable.HeaderSelected) -> None:
         if event.column == "trend":
             return
-        self.view = replace(self.view, sort=self.view.sorted_by(event.column))
+        self.view = self.view.sorted_by(event.column)
         self.update_soon("table")
 
     @on(FrameTable.RowSelected)
@@ -243,6 +245,19 @@ class MainScreen(Screen[None]):
     @on(FilterInput.Left)
     def _filter_left(self) -> None:
         self.table.focus()
+
+    @on(Below.DetailsWanted)
+    def _read_details(self, event: Below.DetailsWanted) -> None:
+        self.app.fetch_details(event.run)
+
+    @on(FilesPane.ListingWanted)
+    def _list_files(self, event: FilesPane.ListingWanted) -> None:
+        if not self.app.list_artifacts(event.run, event.directory):
+            self.below.files.say("This kind of store has no files of runs.")
+
+    @on(FilesPane.ContentWanted)
+    def _read_file(self, event: FilesPane.ContentWanted) -> None:
+        self.app.read_artifact(event.run, event.path, MOST_BYTES)
 
     @on(ChartGrid.PageChanged)
     def _page_changed(self) -> None:
@@ -289,7 +304,12 @@ class MainScreen(Screen[None]):
 
     def action_newest(self) -> None:
         """Sort by start, the newest first."""
-        self.view = replace(self.view, sort=NEWEST_FIRST)
+        self.view = self.view.newest_first()
+        self.update_soon("table")
+
+    def action_nest(self) -> None:
+        """Runs below the run that made them, or all in one list."""
+        self.view = replace(self.view, nested=not self.view.nested)
         self.update_soon("table")
 
     def action_x_axis(self) -> None:
@@ -311,7 +331,7 @@ class MainScreen(Screen[None]):
         self.below.grid.toggle_single()
 
     def action_pane(self, name: str) -> None:
-        """Show a pane below the table: "compare", "charts" or "run"."""
+        """Show a pane below the table: "compare", "charts", "run" or "files"."""
         self.below.choose(name)
         if self.has_class("-only-table") or self.has_class("-only-below"):
             self._go(below=True)

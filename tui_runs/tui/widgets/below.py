@@ -1,15 +1,18 @@
-"""What lies below the table: what differs between the marked runs, their curves, or everything about one run."""
+"""What lies below the table: comparison, curves, all about one run, or its files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import polars as pl
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.widgets import ContentSwitcher
 
 from tui_runs.analysis.ranking import by_interest
+from tui_runs.capabilities import Details
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import Workspace
@@ -20,6 +23,7 @@ from tui_runs.tui.status import pane_tabs
 from tui_runs.tui.widgets.bars import Bar
 from tui_runs.tui.widgets.chart_grid import ChartGrid, LegendEntry
 from tui_runs.tui.widgets.diff_view import Comparison, DiffView
+from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.run_pane import RunDetails, RunPane
 
 MOST_CURVES: Final = 50
@@ -27,13 +31,20 @@ MOST_CURVES: Final = 50
 
 
 class Below(Vertical):
-    """Three panes, one of them shown. It takes what it shows from the workspace when it is told to.
+    """Four panes, one of them shown. It takes what it shows from the workspace when it is told to.
 
     Args:
         workspace: where the runs are.
         marks: the marked runs; the screen changes them.
         cursor_run: says which run is under the table's cursor.
     """
+
+    class DetailsWanted(Message):
+        """More is to be read of a run."""
+
+        def __init__(self, run: RunKey) -> None:
+            super().__init__()
+            self.run = run
 
     def __init__(self, workspace: Workspace, marks: Marks, cursor_run: Callable[[], RunKey | None]) -> None:
         super().__init__(id="below")
@@ -42,6 +53,8 @@ class Below(Vertical):
         self.x_axis = XAxis.STEP
         self.log_y = False
         self.differing_only = True
+        self._details: tuple[RunKey, pl.DataFrame] | None = None
+        self._details_of: object = None
 
     def compose(self) -> ComposeResult:
         """Tabs, and the panes: the comparison stands beside the charts."""
@@ -51,6 +64,12 @@ class Below(Vertical):
                 yield DiffView(id="diff")
                 yield ChartGrid()
             yield RunPane(id="run")
+            yield FilesPane(id="files")
+
+    @property
+    def files(self) -> FilesPane:
+        """The files of the run under the cursor."""
+        return self.query_one(FilesPane)
 
     @property
     def grid(self) -> ChartGrid:
@@ -58,15 +77,15 @@ class Below(Vertical):
         return self.query_one(ChartGrid)
 
     def choose(self, pane: str) -> None:
-        """Show another pane: "compare", "charts" or "run"."""
+        """Show another pane: "compare", "charts", "run" or "files"."""
         self.pane = pane
         self.set_class(pane == "compare", "-compare")
-        self.query_one("#panes", ContentSwitcher).current = "run" if pane == "run" else "charts"
+        self.query_one("#panes", ContentSwitcher).current = "charts" if pane == "compare" else pane
 
     def focus_pane(self) -> None:
         """Give the keys to what scrolls."""
         if self.pane != "charts":
-            self.query_one("#run" if self.pane == "run" else "#diff").focus()
+            self.query_one({"run": "#run", "files": "#files-tree", "compare": "#diff"}[self.pane]).focus()
 
     def charted(self) -> list[RunKey]:
         """The runs whose curves are drawn: the marked ones, or else the one under the cursor."""
@@ -77,7 +96,7 @@ class Below(Vertical):
 
     def series(self) -> list[SeriesKey]:
         """The curves on the screen."""
-        if not self.display or self.pane == "run":
+        if not self.display or self.pane in ("run", "files"):
             return []
         return [SeriesKey(*run, metric) for metric in self.grid.metrics_shown for run in self.charted()]
 
@@ -86,7 +105,9 @@ class Below(Vertical):
         if not self.display:
             return
         if self.pane == "run":
-            self.query_one(RunPane).show(self._details(), self._workspace.now())
+            self.query_one(RunPane).show(self._run_details(), self._workspace.now())
+        elif self.pane == "files":
+            self.files.show(self._cursor_run())
         else:
             runs = self.charted()
             self._update_charts(runs)
@@ -95,12 +116,22 @@ class Below(Vertical):
         tabs, right = pane_tabs(self.pane, len(self._marks.runs), self._cursor_run() is not None)
         self.query_one("#tabs", Bar).show(tabs, right)
 
-    def _details(self) -> RunDetails | None:
+    def _run_details(self) -> RunDetails | None:
         run, catalog = self._cursor_run(), self._workspace.catalog
         if run is None or run not in catalog:
             return None
+        facts, known = catalog.run(run), self._details
+        # What a store knows more of a run is asked for when the cursor comes to it, and when the run has changed.
+        if self._details_of != (run, facts["updated"], facts["status"]):
+            self._details_of = (run, facts["updated"], facts["status"])
+            self.post_message(self.DetailsWanted(run))
         params, tags = catalog.texts_of("params", run), catalog.texts_of("tags", run)
-        return RunDetails(catalog.run(run), params, tags, catalog.metrics_of(run))
+        details = known[1] if known is not None and known[0] == run else None
+        return RunDetails(facts, params, tags, catalog.metrics_of(run), details)
+
+    def take_details(self, run: RunKey, details: Details) -> None:
+        """Take in what the store knows more of a run."""
+        self._details = run, details.frame
 
     def _update_charts(self, runs: Sequence[RunKey]) -> None:
         catalog, histories = self._workspace.catalog, self._workspace.histories

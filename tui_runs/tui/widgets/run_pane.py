@@ -31,12 +31,14 @@ class RunDetails:
         params: columns key and value.
         tags: the same.
         metrics: the columns of METRICS without run_id.
+        details: schema DETAILS; None while it is not known.
     """
 
     run: dict[str, object]
     params: pl.DataFrame
     tags: pl.DataFrame
     metrics: pl.DataFrame
+    details: pl.DataFrame | None = None
 
 
 class RunPane(TextPane):
@@ -69,6 +71,8 @@ class RunPane(TextPane):
             facts.append("No run under the cursor.", looks["muted"])
         else:
             _facts(facts, details.run, now, looks["muted"])
+            if details.details is not None:
+                _details(facts, details.details, looks)
             _texts(facts, "tags", details.tags, looks)
             _metrics(values, _metric_rows(details.metrics), looks)
             _texts(values, "params", details.params, looks)
@@ -120,15 +124,23 @@ def _metric_rows(metrics: pl.DataFrame) -> list[tuple[str, ...]]:
             (
                 printable(row["key"]),
                 number(row["last"], 6),
-                str(row["last_step"]),
-                sign + number(row["min"], 6),
-                str(row["min_step"]),
-                sign + number(row["max"], 6),
-                str(row["max_step"]),
-                sign + str(row["count"]),
+                _whole(row["last_step"]),
+                _extreme(sign, row["min"]),
+                _whole(row["min_step"]),
+                _extreme(sign, row["max"]),
+                _whole(row["max_step"]),
+                MISSING if row["count"] is None else sign + str(row["count"]),
             )
         )
     return rows if len(rows) > 1 else []
+
+
+def _whole(value: int | None) -> str:
+    return MISSING if value is None else str(value)
+
+
+def _extreme(sign: str, value: float | None) -> str:
+    return MISSING if value is None else sign + number(value, 6)
 
 
 def _metrics(text: Text, rows: Sequence[tuple[str, ...]], looks: dict[str, str]) -> None:
@@ -144,6 +156,20 @@ def _metrics(text: Text, rows: Sequence[tuple[str, ...]], looks: dict[str, str])
             text.append(padded + "  ", look)
         text.append("\n")
     text.append("\n")
+
+
+def _details(text: Text, details: pl.DataFrame, looks: dict[str, str]) -> None:
+    """Each kind of thing under its heading, each thing with what is known of it."""
+    for (group,), items in details.group_by(["group"], maintain_order=True):
+        text.append(f"{printable(group)}\n", looks["muted"])
+        for (item,), rows in items.group_by(["item"], maintain_order=True):
+            text.append(f"  {printable(item)}\n")
+            keys = [printable(key) for key in rows["key"]]
+            width = min(max(map(len, keys)), 32)
+            for key, value in zip(keys, rows["value"], strict=True):
+                text.append(f"    {key:<{width}}  ", looks["muted"])
+                text.append(clip(printable(value or ""), _LONGEST) + "\n")
+        text.append("\n")
 
 
 def _texts(text: Text, title: str, frame: pl.DataFrame, looks: dict[str, str]) -> None:
