@@ -99,7 +99,7 @@ _out: Final = click.option("-o", "--output", "path", metavar="FILE", help="Write
 
 @program.command("open", cls=AdapterCommand)
 @_sources
-@click.option("--where", default="", metavar="WORDS", help="Show runs in which all of these words occur.")
+@click.option("--where", default="", metavar="FILTER", help="Show the runs that pass; see `ls --help`.")
 @click.option("--sort", metavar="COLUMN[:asc|:desc]", help="Sort by a column.")
 @click.option("--columns", metavar="NAME,...", help="Columns of the table, such as name,status,params.lr.")
 @click.option("--poll", type=click.FloatRange(min=0.05), metavar="SECONDS", help="Look at files this often.")
@@ -117,7 +117,8 @@ def open_app(
     stores = Stores(sources, adapter, given_options(ctx))
     names = [name.strip() for name in columns.split(",") if name.strip()] if columns else []
     order = split_sorting(sort) if sort else None
-    ctx.exit(_run_app(stores, poll=poll, where=where, sort=order, columns=names))
+    chosen = (order.column, order.descending) if order else None
+    ctx.exit(_run_app(stores, poll=poll, where=where, sort=chosen, columns=names))
 
 
 def _run_app(stores: Stores, **view: Any) -> int:
@@ -130,8 +131,8 @@ def _run_app(stores: Stores, **view: Any) -> int:
 
 @program.command(cls=AdapterCommand)
 @_sources
-@click.option("--where", default="", metavar="WORDS", help="Only runs in whose name, id, experiment, tags, params or "
-              "notes all of these words occur.")  # fmt: skip
+@click.option("--where", default="", metavar="FILTER", help="Only runs that pass, such as \"metrics.loss < 0.3 and "
+              "params.opt = adam\" or \"status = running\"; words alone must occur in a run's texts.")  # fmt: skip
 @click.option("--sort", default="started:desc", show_default=True, metavar="COLUMN[:asc|:desc]",
               help="Sort by a column, ascending unless it says :desc; what is missing comes last.")  # fmt: skip
 @click.option("--columns", metavar="NAME,...", help="Columns, such as name,status,params.lr,metrics.val_loss; lr alone "
@@ -155,6 +156,10 @@ def ls(
 
     The table is for people: on a terminal it fits the width, in a pipe nothing is cut. For programs there are json,
     jsonl and csv, with everything that is known of each run; with --columns, with these columns only.
+
+    FILTER takes what MLflow's search_runs takes, and or, not, parentheses, in (...), between, like, ~ for a regular
+    expression, is null, has params.lr, times such as started > -2h, and words that occur in name, id, experiment,
+    notes, params or tags. A database or a server is asked for the runs that pass, and sends no others.
     """
     from tui_runs.headless.ls import list_runs  # noqa: PLC0415
 

@@ -106,7 +106,7 @@ class TestTable:
             await pilot.press("slash", *"no-such-run-xyz")
             await settle(pilot)
             assert main_of(pilot).table.frame.is_empty()
-            assert "No run has all of these words." in text_of(pilot)
+            assert "No run passes the filter." in text_of(pilot)
 
     async def test_trend_cells_are_drawn_for_the_visible_rows(self, opened: Opened) -> None:
         async with opened() as pilot:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from tui_runs.adapter import Change, History, OptionValue, Problem, RunBatch, Source
+from tui_runs.capabilities import Selective
+from tui_runs.conditions import Wanted
 from tui_runs.errors import TuiRunsError
 from tui_runs.frames.catalog import Catalog
 from tui_runs.frames.histories import Histories, HistoryRequest, SeriesKey
@@ -52,6 +54,24 @@ class OpenSource:
     problems: dict[str, Problem] = field(default_factory=dict)
     trouble: Problem | None = None
     ahead: ReadAhead[RunBatch] | None = None
+
+    def choose(self, wanted: Wanted) -> Iterator[RunBatch] | None:
+        """The runs that somebody asks for, found by the source itself; None where it cannot.
+
+        Raises:
+            SourceLostError: the store is gone.
+        """
+        return self.source.select(wanted) if isinstance(self.source, Selective) else None
+
+    def scan(self, first: Wanted | None = None) -> Iterator[RunBatch]:
+        """Every run; those that somebody asks for come first where the source can find them, and then once more.
+
+        Raises:
+            SourceLostError: the store is gone.
+        """
+        if first is not None:
+            yield from self.choose(first) or ()
+        yield from self.source.scan()
 
     def batches(self) -> Iterator[RunBatch]:
         """Every batch of a scan: of the one that was begun ahead, or else of a new one.
@@ -94,10 +114,14 @@ class Workspace:
             source = store.adapter.open(store.location, (options or {}).get(store.adapter.name, {}))
             self.sources[store.name] = OpenSource(store.name, store.adapter.name, source)
 
-    def read_ahead(self) -> None:
-        """Begin to read every source, in threads of their own; `OpenSource.batches` hands over what was read."""
+    def read_ahead(self, first: Wanted | None = None) -> None:
+        """Begin to read every source, in threads of their own; `OpenSource.batches` hands over what was read.
+
+        Args:
+            first: the runs that are to come first, where a source can find them by itself.
+        """
         for opened in self.sources.values():
-            opened.ahead = ReadAhead(opened.source.scan())
+            opened.ahead = ReadAhead(opened.scan(first))
 
     def apply_batch(self, name: str, batch: RunBatch) -> None:
         """Take in a batch of runs of a source."""

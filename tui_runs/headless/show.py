@@ -15,12 +15,12 @@ from tui_runs.export.json_text import json_lines
 from tui_runs.export.text_table import TextColumn, cells_of, lay_out, styled, table_lines
 from tui_runs.export.values import json_value
 from tui_runs.frames.catalog import RunKey
+from tui_runs.frames.selection import wide
 from tui_runs.frames.workspace import Workspace
 from tui_runs.headless.narration import say
 from tui_runs.headless.output import Output, open_output
 from tui_runs.headless.run_table import STATUS_STYLES, status_cell, text_cell
-from tui_runs.headless.runs import every_column, run_named, run_objects, select_runs
-from tui_runs.headless.sorting import Sorting
+from tui_runs.headless.runs import every_column, run_named, run_objects
 from tui_runs.headless.stores import Stores
 
 _FACTS: Final = (
@@ -53,7 +53,7 @@ def show_run(stores: Stores, text: str, format_name: str) -> None:
 
 def _run_object(workspace: Workspace, run: RunKey) -> dict[str, object]:
     """The object that `ls` gives of it, and all that is known of each metric."""
-    frame = select_runs(workspace, every_column(workspace.catalog), sorting=Sorting("started"))
+    frame = wide(workspace, every_column(workspace.catalog))
     facts = next(run_objects(_only(frame, run)))
     metrics = workspace.catalog.metrics_of(run).iter_rows(named=True)
     stats = {row.pop("key"): {name: json_value(value) for name, value in row.items()} for row in metrics}

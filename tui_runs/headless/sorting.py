@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tui_runs.conditions import Order
 
 
-class Sorting(NamedTuple):
-    """An order of runs."""
-
-    column: str
-    descending: bool = False
-
-
-def split_sorting(text: str) -> Sorting:
+def split_sorting(text: str) -> Order:
     """Take `COLUMN`, `COLUMN:asc` or `COLUMN:desc` apart; ascending unless it says otherwise."""
     name, colon, direction = text.rpartition(":")
     if colon and direction.lower() in ("asc", "desc"):
-        return Sorting(name, direction.lower() == "desc")
-    return Sorting(text)
+        return Order(name, direction.lower() == "desc")
+    return Order(text)

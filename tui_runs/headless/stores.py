@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ from tui_runs.adapter import OptionValue
 from tui_runs.headless.narration import Progress, say
 
 if TYPE_CHECKING:
+    from tui_runs.adapter import RunBatch
+    from tui_runs.conditions import Wanted
     from tui_runs.frames.workspace import Workspace
     from tui_runs.sources.discover import Found
 
@@ -50,8 +52,14 @@ class Stores:
         return found
 
     @contextmanager
-    def read(self) -> Iterator[Workspace]:
+    def read(
+        self, wanted: Wanted | None = None, enough: Callable[[Workspace], bool] = lambda workspace: True
+    ) -> Iterator[Workspace]:
         """Open the stores and read every run; they are closed at the end.
+
+        Args:
+            wanted: which runs will do, where a source can find them by itself.
+            enough: asked once they are read; if it says no, every run is read after all.
 
         Raises:
             TuiRunsError: as `find`; or a store went away while it was read.
@@ -63,11 +71,14 @@ class Stores:
         progress = Progress()
         try:
             workspace.open(found, self.options)
+            narrowed = False
             for name, opened in workspace.sources.items():
-                for batch in opened.batches():
-                    workspace.apply_batch(name, batch)
-                    progress.show(len(workspace.catalog), opened.total if len(workspace.sources) == 1 else None)
-                workspace.scanned(name)
+                chosen = opened.choose(wanted) if wanted is not None else None
+                narrowed = narrowed or chosen is not None
+                self._read_source(workspace, name, chosen, progress)
+            if narrowed and not enough(workspace):
+                for name in workspace.sources:
+                    self._read_source(workspace, name, None, progress)
             progress.clear()
             count = len(workspace.problems)
             if count:
@@ -77,3 +88,13 @@ class Stores:
         finally:
             progress.clear()
             workspace.close()
+
+    def _read_source(
+        self, workspace: Workspace, name: str, chosen: Iterator[RunBatch] | None, progress: Progress
+    ) -> None:
+        """Take in the runs that a source chose, or else all of them."""
+        opened = workspace.sources[name]
+        for batch in chosen if chosen is not None else opened.batches():
+            workspace.apply_batch(name, batch)
+            progress.show(len(workspace.catalog), opened.total if len(workspace.sources) == 1 else None)
+        workspace.scanned(name)

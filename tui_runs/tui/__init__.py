@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tui_runs.adapter import OptionValue
+    from tui_runs.conditions import Wanted
     from tui_runs.sources.discover import Found
+    from tui_runs.tui.runs_view import RunsView
+
+_FIRST_ROWS: Final = 200
+"""Runs that a source is asked for before all others, where the user wants certain ones."""
 
 
 def run_app(
@@ -26,7 +31,7 @@ def run_app(
         found: the stores and what reads them.
         options: values of the adapters' options, by adapter.
         poll: look at files every so many seconds instead of waiting for events.
-        where: words that a run must contain.
+        where: a filter; see `tui_runs.analysis.query`.
         sort: a column, and whether the greatest comes first.
         columns: names of the columns to show; none for the usual ones.
 
@@ -36,16 +41,29 @@ def run_app(
     # Imports make nothing but objects that stay: collecting garbage among them costs a tenth of the start.
     gc.disable()
     from tui_runs.frames.workspace import Workspace  # noqa: PLC0415  polars: 0.25 s
+    from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView  # noqa: PLC0415
 
     workspace = Workspace()
     workspace.open(found, options)
-    workspace.read_ahead()
+    view = RunsView(where, sort or NEWEST_FIRST, tuple(columns), nested=sort is None)
+    workspace.read_ahead(_wanted_first(view) if where or sort else None)
     # Reading is mostly done outside the interpreter lock, so it is over when textual (0.35 s) is imported.
     from tui_runs.tui.app import TuiRunsApp  # noqa: PLC0415
-    from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView  # noqa: PLC0415
 
-    app = TuiRunsApp(workspace, RunsView(where, sort or NEWEST_FIRST, tuple(columns)), poll)
+    app = TuiRunsApp(workspace, view, poll)
     try:
         return app.run() or app.return_code or 0
     finally:
         workspace.close()
+
+
+def _wanted_first(view: RunsView) -> Wanted | None:
+    """The runs that the first screen shows; None where the filter is not understood before the columns are known."""
+    from tui_runs.analysis.query import parse  # noqa: PLC0415
+    from tui_runs.conditions import Order, Wanted  # noqa: PLC0415
+    from tui_runs.errors import QueryError  # noqa: PLC0415
+
+    try:
+        return Wanted(parse(view.where), [Order(*view.sort)], _FIRST_ROWS)
+    except QueryError:
+        return None

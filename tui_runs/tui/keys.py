@@ -43,7 +43,15 @@ class Key(NamedTuple):
 
 MAIN: Final = (
     Key("runs.mark", "space", "mark", "mark", "Mark the run, or unmark it: marked runs are charted together", True),
-    Key("runs.filter", "slash", "filter", "filter", "Show only runs in which all of some words occur", True, "/"),
+    Key(
+        "runs.filter",
+        "slash",
+        "filter",
+        "filter",
+        "Show only the runs that pass a filter: words, or metrics.loss < 0.3 and the like",
+        True,
+        "/",
+    ),
     Key("runs.sort", "s", "sort", "sort", "Sort by the column under the column cursor; again: turn round", True),
     Key("runs.diff", "d", "diff", "diff", "What differs between the marked runs; again: what is the same, too", True),
     Key("runs.unmark", "c", "unmark", "clear marks", "Unmark all runs"),

@@ -9,8 +9,9 @@ from typing import Final
 import polars as pl
 
 from tui_runs.analysis.nesting import BRANCH, nest
-from tui_runs.analysis.ordering import sort_runs
-from tui_runs.frames.catalog import Catalog
+from tui_runs.conditions import Condition, Order
+from tui_runs.frames.selection import select
+from tui_runs.frames.workspace import Workspace
 
 NEWEST_FIRST: Final = ("started", True)
 NOT_IN_CATALOG: Final = ("trend", "took")
@@ -24,28 +25,29 @@ class RunsView:
     """The user's choice.
 
     Args:
-        words: every one of them must occur in a run's texts, upper or lower case.
+        where: the filter as it is typed.
         sort: column and whether it is descending.
         columns: names in order; empty for the default ones.
         nested: runs stand below the run that made them.
     """
 
-    words: str = ""
+    where: str = ""
     sort: tuple[str, bool] = NEWEST_FIRST
     columns: tuple[str, ...] = ()
     nested: bool = True
 
-    def frame(self, catalog: Catalog, columns: Sequence[str]) -> pl.DataFrame:
-        """The rows to show, sorted and filtered, with these columns and those that their cells need."""
+    def frame(self, workspace: Workspace, columns: Sequence[str], condition: Condition) -> pl.DataFrame:
+        """The rows to show, sorted and filtered, with these columns and those that their cells need.
+
+        Args:
+            workspace: what is known of the runs.
+            columns: names of columns of the table.
+            condition: what the filter means.
+        """
         column, descending = self.sort
-        by_duration = column == "took"
-        wanted = [name for name in dict.fromkeys([*_NEEDED, *columns, column]) if name not in NOT_IN_CATALOG]
-        frame = catalog.wide(wanted)
-        for word in self.words.split():
-            frame = frame.join(catalog.containing(word), on=["source", "run_id"], how="semi", maintain_order="left")
-        if by_duration:
-            frame = frame.with_columns((pl.col("ended") - pl.col("started")).dt.total_microseconds().alias("took"))
-        frame = sort_runs(frame, column, descending=descending)
+        order = [Order("duration_s" if column == "took" else column, descending)]
+        wanted = [name for name in dict.fromkeys([*_NEEDED, *columns]) if name not in NOT_IN_CATALOG]
+        frame = select(workspace, wanted, condition, order)
         return nest(frame) if self.nested else frame.with_columns(pl.lit("").alias(BRANCH))
 
     def sorted_by(self, column: str) -> RunsView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on
@@ -17,6 +18,7 @@ from tui_runs.frames.catalog import Column, RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
 from tui_runs.tui.curves import trend_cells
+from tui_runs.tui.filtering import Filter, FilterSuggester, values_of
 from tui_runs.tui.marks import Marks
 from tui_runs.tui.preview import MOST_BYTES
 from tui_runs.tui.run_columns import TICKING, default_columns, make_columns
@@ -74,10 +76,13 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Status, filter, table, panes, keys."""
+        self._filter = Filter(self.app.workspace)
         yield Bar(id="status")
-        yield FilterBar()
+        workspace = self.app.workspace
+        columns = partial(default_columns, workspace.catalog)
+        yield FilterBar(self.view.where, FilterSuggester(columns, partial(values_of, workspace)))
         yield FrameTable(id="runs", fixed=1)
-        yield Below(self.app.workspace, self.marks, lambda: self.cursor_run)
+        yield Below(workspace, self.marks, lambda: self.cursor_run)
         yield Bar(id="keys")
 
     def on_mount(self) -> None:
@@ -159,20 +164,22 @@ class MainScreen(Screen[None]):
             self._columns = self.view.columns or tuple(default_columns(catalog))
             values = catalog.wide([name for name in self._columns if name not in NOT_IN_CATALOG])
             columns = make_columns(self._columns, values, self.app.workspace.now, self._trend, self.trended)
-        frame = self.view.frame(catalog, self._columns)
+        frame = self.view.frame(self.app.workspace, self._columns, self._filter.condition(self.view.where))
         self.table.sort = self.view.sort
         self.table.show(frame, columns)
         self.table.empty_message = self._why_empty(len(catalog))
         # A short table leaves its room to the charts; what a filter hides does not move them.
         self.table.styles.max_height = max(len(catalog), _FEWEST_ROWS) + 2
-        self.query_one(FilterBar).say(frame.height, len(catalog))
+        # Until all columns are known a filter that was given at the start may name one that is to come.
+        mistake = None if self.app.reading else self._filter.mistake
+        self.query_one(FilterBar).say(frame.height, len(catalog), mistake)
         self._update_marks()
 
     def _why_empty(self, runs: int) -> list[str]:
         if self.app.reading:
             return ["Reading …"]
         if runs:
-            return ["No run has all of these words.", "esc in the filter shows all runs again"]
+            return ["No run passes the filter.", "esc in the filter shows all runs again"]
         if self.app.workspace.problems:
             return ["No run could be read.", "p shows what is wrong"]
         return ["There are no runs here yet.", "They will appear as soon as a training logs one."]
@@ -238,8 +245,8 @@ class MainScreen(Screen[None]):
         self.action_pane("run")
 
     @on(FilterBar.Changed)
-    def _filter(self, event: FilterBar.Changed) -> None:
-        self.view = replace(self.view, words=event.words)
+    def _filter_changed(self, event: FilterBar.Changed) -> None:
+        self.view = replace(self.view, where=event.text)
         self.update_soon("table")
 
     @on(FilterInput.Left)

@@ -1,0 +1,80 @@
+"""The filter as it is typed, what it means with the columns that there are, and what could be typed next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from textual.suggester import Suggester
+
+from tui_runs.conditions import All, Condition
+from tui_runs.errors import QueryError
+from tui_runs.frames.selection import known_columns, wide
+
+if TYPE_CHECKING:
+    from tui_runs.frames.workspace import Workspace
+
+# The grammar (lark, 60 ms) is not needed for the first screen, so it is imported when something is typed.
+
+
+class Filter:
+    """Reads the text anew when it, or the columns, are others.
+
+    Args:
+        workspace: whose columns.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._read: object = None
+        self._condition: Condition = All(())
+        self.mistake: QueryError | None = None
+        """Why the text is not understood, or not yet."""
+
+    def condition(self, text: str) -> Condition:
+        """What the text means. While it is half typed: what it meant before."""
+        catalog = self._workspace.catalog
+        read = (text, catalog.runs_version)
+        if read != self._read:
+            self._read = read
+            self.mistake = None
+            if not text.strip():
+                self._condition = All(())
+                return self._condition
+            from tui_runs.analysis.query import parse  # noqa: PLC0415
+
+            try:
+                self._condition = parse(text, known_columns(catalog), self._workspace.now())
+            except QueryError as error:
+                self.mistake = error
+        return self._condition
+
+
+class FilterSuggester(Suggester):
+    """Offers the likeliest way on behind the cursor, as a shell does.
+
+    Args:
+        columns: the columns that a filter may name, most used first.
+        values: the values that a column has.
+    """
+
+    def __init__(self, columns: Callable[[], Sequence[str]], values: Callable[[str], Sequence[str]]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._columns, self._values = columns, values
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The whole text as it would be; None where nothing is to be added."""
+        from tui_runs.analysis.completion import complete  # noqa: PLC0415
+
+        for found in complete(value, len(value), self._columns(), self._values, limit=5):
+            whole = value[: found.start] + found.text + value[found.end :]
+            if whole.startswith(value) and whole != value:
+                return whole
+        return None
+
+
+def values_of(workspace: Workspace, column: str) -> list[str]:
+    """The commonest values of a column, for completion."""
+    values = wide(workspace, [column])[column].drop_nulls()
+    counted = values.value_counts(sort=True)
+    return [str(value) for value in counted[column].head(50)]
