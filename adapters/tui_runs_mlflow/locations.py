@@ -83,8 +83,8 @@ def _directory(location: str, path: str) -> Match | None:
     databases = inside or list(_databases_in(os.path.dirname(os.path.normpath(path))))
     if not databases:
         return None
-    what = "it has artifacts only" if artifacts else "it has no runs itself"
-    return Match(f"{what}; the runs are in {', '.join(databases)}", locations=databases)
+    what = "holds artifacts only" if artifacts else "holds no runs itself"
+    return Match(f"{location} {what}, its runs are in {' and '.join(databases)}", locations=databases)
 
 
 def _directories_in(path: str) -> Iterator[str]:

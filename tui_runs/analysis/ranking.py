@@ -30,9 +30,14 @@ def by_interest(metrics: Iterable[str]) -> list[str]:
     return sorted(metrics, key=lambda key: (-_interest(key), key.lower(), key))
 
 
+def is_system(metric: str) -> bool:
+    """Whether a metric is of the machine and not of the model: trackers log those under `system/`."""
+    return metric.startswith("system/")
+
+
 def _interest(key: str) -> int:
     words = _words(key)
-    if key.startswith("system/"):
+    if is_system(key):
         return -10
     interest = max((_GOALS.get(word, 0) for word in words), default=0)
     if interest and not _HELD_OUT.isdisjoint(words):

@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import Problem
+from tui_runs.analysis.ranking import is_system
 from tui_runs.capabilities import Artifacts, Detailed, WithArtifacts
 from tui_runs.display import MISSING, age, duration, file_size, moment, number, printable
 from tui_runs.export.json_text import json_lines
@@ -116,9 +117,12 @@ def _lines(workspace: Workspace, run: RunKey, output: Output) -> Iterator[str]:
     yield f"{styled(name, 'strong', output.colour)}  {styled(status_cell(status), style, output.colour)}"
     yield from _pairs(_facts(facts, now), output)
     metrics = workspace.catalog.metrics_of(run)
-    if not metrics.is_empty():
-        yield from _heading("metrics", metrics.height, output)
-        yield from _metric_lines(metrics, output)
+    of_the_machine = pl.Series([is_system(key) for key in metrics["key"]], dtype=pl.Boolean)
+    for title, some in (("metrics", ~of_the_machine), ("system metrics", of_the_machine)):
+        shown = metrics.filter(some)
+        if not shown.is_empty():
+            yield from _heading(title, shown.height, output)
+            yield from _metric_lines(shown, output)
     for kind in ("params", "tags"):
         texts = workspace.catalog.texts_of(kind, run)
         if not texts.is_empty():

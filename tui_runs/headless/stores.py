@@ -43,12 +43,10 @@ class Stores:
 
         found = find(self.locations, self.adapter)
         for store in found:
-            if store.named_by is not None:
-                say(f"{store.named_by} names {store.name}: {store.adapter.name}, {store.match.reason}.")
+            if why := store.why_here:
+                say(why)
             elif not self.locations:
                 say(f"Found {store.name} in {os.getcwd()}: {store.adapter.name}, {store.match.reason}.")
-            elif store.match.locations:
-                say(f"Opening {store.name}: {store.match.reason}.")
         return found
 
     @contextmanager

@@ -41,6 +41,15 @@ class Found:
         """The location as it may be shown: without a password."""
         return address(self.location)
 
+    @property
+    def why_here(self) -> str | None:
+        """A sentence for whoever did not name this very location; None where somebody did, or where it was found."""
+        if self.named_by is not None:
+            return f"{self.named_by} names {self.name}: {self.adapter.name}, {printable(self.match.reason)}."
+        if self.match.locations:
+            return f"Opening {self.name}: {printable(self.match.reason)}."
+        return None
+
 
 def find(locations: Sequence[str], adapter: str | None = None) -> list[Found]:
     """The stores at these locations: each itself, or else what lies right below it.

@@ -50,7 +50,7 @@ def run_app(
     # Reading is mostly done outside the interpreter lock, so it is over when textual (0.35 s) is imported.
     from tui_runs.tui.app import TuiRunsApp  # noqa: PLC0415
 
-    app = TuiRunsApp(workspace, view, poll)
+    app = TuiRunsApp(workspace, view, poll, [why for store in found if (why := store.why_here)])
     try:
         return app.run() or app.return_code or 0
     finally:

@@ -42,6 +42,7 @@ class TuiRunsApp(App[int]):
         workspace: with its sources open; the app reads, follows and closes them.
         view: filter, sort and columns to begin with.
         poll: look at files every so many seconds instead of waiting for events.
+        notices: sentences to be shown at the start.
     """
 
     TITLE = "tui-runs"
@@ -54,8 +55,15 @@ class TuiRunsApp(App[int]):
         Binding("ctrl+c", "quit", "quit", show=False, priority=True, id="app.interrupt", tooltip="Leave"),
     ]
 
-    def __init__(self, workspace: Workspace, view: RunsView | None = None, poll: float | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        view: RunsView | None = None,
+        poll: float | None = None,
+        notices: Sequence[str] = (),
+    ) -> None:
         super().__init__()
+        self._notices = tuple(notices)
         self.workspace = workspace
         self.following = True
         self._view = view or RunsView()
@@ -86,6 +94,8 @@ class TuiRunsApp(App[int]):
         self._details = DetailReader(self.post_message)
         for reader in (*self._readers, self._histories, self._details):
             reader.start()
+        for notice in self._notices:
+            self.notify(notice, markup=False)
 
     def on_unmount(self) -> None:
         """Stop reading."""

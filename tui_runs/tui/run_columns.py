@@ -12,7 +12,7 @@ import polars as pl
 
 from tui_runs.analysis.nesting import BRANCH
 from tui_runs.analysis.ordering import as_numbers
-from tui_runs.analysis.ranking import by_interest
+from tui_runs.analysis.ranking import by_interest, is_system
 from tui_runs.display import MISSING, STATUS_GLYPHS, age, duration, moment, number, printable
 from tui_runs.frames.catalog import Catalog, Column
 from tui_runs.tui.widgets.columns import Cell, TableColumn
@@ -109,7 +109,9 @@ def _times(name: str, window: pl.DataFrame) -> list[Cell]:
 def default_columns(catalog: Catalog) -> list[str]:
     """The names of the columns to show: what tells runs apart first, then everything else, in reading order."""
     runs = catalog.runs
-    metrics = [f"metrics.{key}" for key in by_interest(catalog.keys("metrics"))]
+    keys = by_interest(catalog.keys("metrics"))
+    metrics = [f"metrics.{key}" for key in keys if not is_system(key)]
+    of_the_machine = [f"metrics.{key}" for key in keys if is_system(key)]
     params = [f"params.{key}" for key in catalog.keys("params")]
     values = catalog.wide(params[:MOST_COLUMNS])
     differing = [name for name in params[:MOST_COLUMNS] if values[name].n_unique() > 1]
@@ -119,7 +121,7 @@ def default_columns(catalog: Catalog) -> list[str]:
     tags = [f"tags.{key}" for key in catalog.keys("tags") if not key.startswith("mlflow.")]
     several = [name for name in ("source", "experiment") if runs[name].n_unique() > 1]
     names = ["name", *several, "status", "updated", *metrics[:4], "trend", *differing, "took"]
-    names += [*metrics[4:], *alike, *tags, "user", "started", "run_id"]
+    names += [*metrics[4:], *alike, *tags, "user", "started", "run_id", *of_the_machine]
     return names[:MOST_COLUMNS]
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from tui_runs.analysis.ranking import is_system
 from tui_runs.display import MISSING, clip, duration, how_long_ago, moment, number, printable
 from tui_runs.tui.widgets.text_pane import TextPane
 
@@ -74,7 +75,9 @@ class RunPane(TextPane):
             if details.details is not None:
                 _details(facts, details.details, looks)
             _texts(facts, "tags", details.tags, looks)
-            _metrics(values, _metric_rows(details.metrics), looks)
+            of_the_machine = pl.Series([is_system(key) for key in details.metrics["key"]], dtype=pl.Boolean)
+            _metrics(values, _metric_rows("metric", details.metrics.filter(~of_the_machine)), looks)
+            _metrics(values, _metric_rows("system metric", details.metrics.filter(of_the_machine)), looks)
             _texts(values, "params", details.params, looks)
         self.query_one("#run-facts", Static).update(facts)
         self.query_one("#run-values", Static).update(values)
@@ -116,8 +119,8 @@ def _when(value: object) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def _metric_rows(metrics: pl.DataFrame) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("metric", "last", "at step", "min", "at step", "max", "at step", "points")]
+def _metric_rows(title: str, metrics: pl.DataFrame) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [(title, "last", "at step", "min", "at step", "max", "at step", "points")]
     for row in metrics.iter_rows(named=True):
         sign = "" if row["exact"] else "~"
         rows.append(
