@@ -10,7 +10,20 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui_runs.display import MISSING, STATUS_GLYPHS, age, ago, clip, duration, iso, moment, number, printable
+from tui_runs.display import (
+    MISSING,
+    STATUS_GLYPHS,
+    address,
+    age,
+    ago,
+    clip,
+    duration,
+    file_size,
+    iso,
+    moment,
+    number,
+    printable,
+)
 from tui_runs.schema import STATUSES
 
 DIRECTIONS = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI", "BN", "B", "S"}
@@ -231,3 +244,30 @@ class TestClip:
 def test_every_status_has_a_glyph_of_one_cell():
     assert set(STATUS_GLYPHS) == set(STATUSES)
     assert all(cell_len(glyph) == 1 for glyph in STATUS_GLYPHS.values())
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("./mlruns", "./mlruns"),
+        ("postgresql://ada:pw@host:5432/db", "postgresql://ada@host:5432/db"),
+        ("postgresql://ada:p@s/s@host/db", "postgresql://ada@host/db"),
+        ("mysql+pymysql://host/db?user=a&password=pw&ssl=1", "mysql+pymysql://host/db?user=a&password=…&ssl=1"),
+        ("https://host:5000/a@b?token=t0k&x=1", "https://host:5000/a@b?token=…&x=1"),
+        ("https://ada@host", "https://ada@host"),
+        ("odd:pw@x", "odd:pw@x"),
+    ],
+)
+def test_addresses_are_shown_without_passwords(location: str, shown: str) -> None:
+    assert address(location) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (None, "—"), (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (99_460, "99.5 kB"), (99_950, "100 kB"),
+        (999_600, "1.0 MB"), (3_400_000, "3.4 MB"), (10**20, "100000 PB"),
+    ],
+)  # fmt: skip
+def test_file_sizes(count: int | None, text: str) -> None:
+    assert file_size(count) == text
