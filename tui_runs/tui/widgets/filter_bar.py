@@ -95,7 +95,7 @@ class FilterBar(Horizontal):
         """Show how many runs pass, of how many; nothing while there is no filter; or what is wrong with it."""
         text = f"{shown:,} of {total:,}" if self.field.value.strip() else ""
         if mistake is not None:
-            text = printable(f"{mistake.message} {mistake.remedy}".strip())
+            text = printable(f"{mistake.position + 1}: {mistake.reason} {mistake.remedy}".strip())
         count = self.query_one("#filter-count", Static)
         count.set_class(mistake is not None, "-mistake")
         count.update(text)

@@ -21,6 +21,8 @@ _LONGEST: Final = 2000
 _WIDE: Final = 110
 """Cells from which on there is room for two columns."""
 _STEP_COLUMNS: Final = (2, 4, 6)
+_DISPENSABLE: Final = (6, 4, 2, 7)
+"""Columns of the metrics' table that are left out where it is too wide, the first first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class RunPane(TextPane):
     }
     """
 
+    _shown: tuple[RunDetails | None, datetime] | None = None
+
     def compose(self) -> ComposeResult:
         """Where the run came from at the left, what it was given and gave at the right; or one below the other."""
         yield Static(id="run-facts", markup=False)
@@ -62,12 +66,17 @@ class RunPane(TextPane):
     def on_resize(self) -> None:
         """Side by side where there is room."""
         self.set_class(self.size.width >= _WIDE, "-wide")
+        if self._shown is not None:
+            self.show(*self._shown)
 
     def show(self, details: RunDetails | None, now: datetime) -> None:
         """Show another run, or the same one as it is now."""
+        self._shown = details, now
         variables = self.app.theme_variables
         looks = {name: variables.get(name, "") for name in ("muted", "warning", "error")}
         facts, values = Text(), Text()
+        width = self.size.width - 2  # its padding
+        room = width // 2 - 3 if width >= _WIDE else width
         if details is None:
             facts.append("No run under the cursor.", looks["muted"])
         else:
@@ -76,8 +85,8 @@ class RunPane(TextPane):
                 _details(facts, details.details, looks)
             _texts(facts, "tags", details.tags, looks)
             of_the_machine = pl.Series([is_system(key) for key in details.metrics["key"]], dtype=pl.Boolean)
-            _metrics(values, _metric_rows("metric", details.metrics.filter(~of_the_machine)), looks)
-            _metrics(values, _metric_rows("system metric", details.metrics.filter(of_the_machine)), looks)
+            _metrics(values, _metric_rows("metric", details.metrics.filter(~of_the_machine)), looks, room)
+            _metrics(values, _metric_rows("system metric", details.metrics.filter(of_the_machine)), looks, room)
             _texts(values, "params", details.params, looks)
         self.query_one("#run-facts", Static).update(facts)
         self.query_one("#run-values", Static).update(values)
@@ -146,12 +155,18 @@ def _extreme(sign: str, value: float | None) -> str:
     return MISSING if value is None else sign + number(value, 6)
 
 
-def _metrics(text: Text, rows: Sequence[tuple[str, ...]], looks: dict[str, str]) -> None:
+def _metrics(text: Text, rows: Sequence[tuple[str, ...]], looks: dict[str, str], room: int) -> None:
+    """A table of metrics; where it is wider than the room, the steps go first, then the points."""
     if not rows:
         return
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    shown = list(range(len(widths)))
+    for column in _DISPENSABLE:
+        if sum(widths[i] + 2 for i in shown) > room:
+            shown.remove(column)
     for number_of_row, row in enumerate(rows):
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        for column in shown:
+            cell, width = row[column], widths[column]
             padded = cell.ljust(width) if column == 0 else cell.rjust(width)
             look = looks["muted"] if number_of_row == 0 or column in _STEP_COLUMNS else ""
             if number_of_row and cell.lstrip("~") in ("NaN", "∞", "-∞"):
