@@ -96,7 +96,7 @@ def test_wide_frames_say_what_a_plain_model_says(steps: list) -> None:
     assert len(catalog) == len(params)
     for run, pairs in params.items():
         assert dict(catalog.texts_of("params", run).iter_rows()) == pairs
-        assert sorted(catalog.metric_keys_of(run)) == sorted(metrics[run])
+        assert sorted(catalog.curves_of(run)) == sorted(metrics[run])
 
 
 def test_a_metric_alone_moves_the_time_of_its_run() -> None:
@@ -140,3 +140,15 @@ def test_many_small_changes_do_not_pile_up() -> None:
         catalog.apply("s", batch(metrics={(f"r{step % 5}", "loss"): float(step)}))
     assert len(catalog._metrics) < 30
     assert sorted(catalog.wide(["metrics.loss"])["metrics.loss"]) == [495.0, 496.0, 497.0, 498.0, 499.0]
+
+
+def test_a_metric_without_points_has_no_curve() -> None:
+    catalog = Catalog()
+    counts = {"loss": 3, "best": 0, "uncounted": None}
+    metrics = pl.DataFrame(
+        {"run_id": ["a"] * 3, "key": list(counts), "last": [1.0] * 3, "count": list(counts.values())}
+    )
+    runs = conform(pl.DataFrame({"run_id": ["a"]}), RUNS)
+    catalog.apply("s", RunBatch(runs, empty(PARAMS), empty(PARAMS), conform(metrics, METRICS)))
+    assert sorted(catalog.curves_of(RunKey("s", "a"))) == ["loss", "uncounted"]
+    assert [catalog.has_curves(key) for key in (*counts, "unknown")] == [True, False, True, False]

@@ -41,6 +41,9 @@ class Column(NamedTuple):
         kind, dot, key = name.partition(".")
         return cls(kind, key) if dot and kind in ("params", "metrics", "tags") else cls("run", name)
 
+_HAS_POINTS: Final = pl.col("count").is_null() | (pl.col("count") > 0)
+"""Of rows of METRICS; null: nobody has counted yet."""
+
 
 class Catalog:
     """What is known of every run. Belongs to one thread; the frames it gives are immutable."""
@@ -205,9 +208,13 @@ class Catalog:
         """The metrics of one run: the columns of METRICS without run_id, in reading order of the keys."""
         return self._of_run("metrics", run).select(name for name in METRICS if name != "run_id")
 
-    def metric_keys_of(self, run: RunKey) -> list[str]:
-        """The metrics that a run has, in no order."""
-        return self._metrics.of_row(self._rows.get(run, -1))["key"].to_list()
+    def curves_of(self, run: RunKey) -> list[str]:
+        """The metrics of which a run has points, as far as is known, in no order."""
+        return self._metrics.of_row(self._rows.get(run, -1)).filter(_HAS_POINTS)["key"].to_list()
+
+    def has_curves(self, metric: str) -> bool:
+        """Whether some run has points of a metric, as far as is known: a summary may give a last value alone."""
+        return bool(self._metrics.column(metric).select(_HAS_POINTS.any()).item())
 
     def _of_run(self, kind: str, run: RunKey) -> pl.DataFrame:
         frame = self._of(kind).of_row(self._rows.get(run, -1))

@@ -155,7 +155,7 @@ class MainScreen(Screen[None]):
         catalog = self.app.workspace.catalog
         self.marks.keep(run for run in self.marks.runs if run in catalog)
         metrics = by_interest(catalog.keys("metrics"))
-        self.trended = self._trend_column or (metrics[0] if metrics else "")
+        self.trended = self._trend_column or next(filter(catalog.has_curves, metrics), "")
         columns = None
         seen = (catalog.runs_version, len(metrics), self.view.columns, self.trended)
         if seen != self._columns_seen:

@@ -139,7 +139,7 @@ class Below(Vertical):
         marked = self._marks.looks()
         looks = {run: marked.get(run, plain) for run in runs}
         names = catalog.names(runs)
-        metrics = by_interest({key for run in runs for key in catalog.metric_keys_of(run)})
+        metrics = by_interest({key for run in runs for key in catalog.curves_of(run)})
         entries = [LegendEntry(names.get(run, ""), look.colour, look.dash) for run, look in looks.items()]
         cut = len(self._marks.runs) - len(runs)
         self.grid.offer(metrics, entries, f"{cut} more marked runs are not drawn" if cut > 0 else "")
