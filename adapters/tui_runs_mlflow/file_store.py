@@ -1,35 +1,39 @@
 """An MLflow file store, read from its files and never through mlflow.
 
 A store of 5,000 runs is 180,000 small files: opening them is most of the work, and Python does it on one core, so
-the frames of one batch are made on a second thread while the next batch is read.
+the frames of one batch are made on a second thread while the next batch is read. Of a large store a snapshot may be
+kept, from which most of it is shown the next time; see `tui_runs_mlflow.portions`.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import polars as pl
 
 from tui_runs.adapter import Change, Cursor, Focus, History, Problem, RunBatch, SeriesId
+from tui_runs.capabilities import Artifacts, Details
 from tui_runs.errors import LocationError
 from tui_runs.follow import read_appended
 from tui_runs.schema import HISTORY, empty
+from tui_runs_mlflow.artifacts import LocalArtifacts, artifacts_in_file_store
+from tui_runs_mlflow.cache import SnapshotFile
+from tui_runs_mlflow.file_details import FileDetails
+from tui_runs_mlflow.keeping import Keeper
 from tui_runs_mlflow.metric_lines import parse_points, time_of
 from tui_runs_mlflow.metric_series import MetricSeries, read_whole
-from tui_runs_mlflow.run_batches import RunRead, make_batch, read_run
+from tui_runs_mlflow.portions import Portion, Portions, RunDir
+from tui_runs_mlflow.run_batches import RunRead, make_batch
 from tui_runs_mlflow.run_files import clean, unreadable, walk_files
-from tui_runs_mlflow.seen import KnownRun, Seen, known_run
+from tui_runs_mlflow.seen import KnownRun, Seen
+from tui_runs_mlflow.snapshot import NOTHING, Snapshot
 from tui_runs_mlflow.store_changes import StoreFollower, store_lost
 from tui_runs_mlflow.store_layout import ExperimentDir, find_experiments, find_runs
 
-_FIRST_BATCH: Final = 32
-_LARGEST_BATCH: Final = 256
-"""Runs a batch; the first is small so that the table has rows at once."""
-_BATCH_BYTES: Final = 16 << 20
 _HISTORY_BYTES: Final = 16 << 20
 """Budget of one `history` call: about 400,000 points, 0.1 s."""
 
@@ -41,6 +45,7 @@ class FileStore:
         root: the store's directory, absolute.
         only: the directory name of the one experiment wanted; None for all.
         with_deleted: show deleted runs and experiments too, with the status "deleted".
+        cache: the directory where a snapshot of the store may be kept, if it is large; None keeps none.
 
     Raises:
         LocationError: the directory cannot be listed.
@@ -48,7 +53,9 @@ class FileStore:
 
     kind = "MLflow file store"
 
-    def __init__(self, root: str, *, only: str | None = None, with_deleted: bool = False) -> None:
+    def __init__(
+        self, root: str, *, only: str | None = None, with_deleted: bool = False, cache: str | None = None
+    ) -> None:
         self.root = root
         self.uri = os.path.join(root, only) if only else root
         self._only = only
@@ -59,6 +66,7 @@ class FileStore:
         self._troubles: dict[str, Problem] = {}
         self._experiments: dict[str, ExperimentDir] = {}
         self._follower: StoreFollower | None = None
+        self._details = FileDetails(root)
         try:
             os.scandir(root).close()
         except OSError as error:
@@ -66,37 +74,41 @@ class FileStore:
             raise LocationError(f"{why.uri}: {why.what}", why.remedy) from None
         except ValueError:  # a NUL or the like
             raise LocationError(f"{root!r} is not a path.", "Give a directory, such as ./mlruns.") from None
+        self._cache = SnapshotFile(cache, root, only, with_deleted=with_deleted) if cache else None
 
     def scan(self) -> Iterator[RunBatch]:
         """Read every run, those whose directories changed last first. See `tui_runs.adapter.Source`."""
         problems: list[Problem] = []
         todo = self._list_runs(problems)
         total = len(todo)
+        snapshot = self._cache.load() if self._cache else NOTHING
+        keeper = Keeper(snapshot, self._known) if self._cache else None
+        portions = Portions(
+            snapshot,
+            self._known,
+            self._directories,
+            self._closed,
+            with_deleted=self._with_deleted,
+            with_stamps=keeper is not None,
+        )
         long_files: list[MetricSeries] = []
-        with ThreadPoolExecutor(1, "tui-runs-mlflow-frames") as frames:
-            pending: Future[RunBatch] | None = None
-            for number, runs in enumerate(self._read_in_batches(todo)):
-                long_files += [
-                    MetricSeries(run.meta.run_id, file.key, file.path)
-                    for run in runs
-                    for file in run.metrics
-                    if run.meta is not None and not file.whole
-                ]
-                made = frames.submit(make_batch, runs, total)
-                if number == 0:
-                    # The first batch is what the user waits for: nothing else is read before it is out.
-                    yield made.result()
-                    continue
-                if pending is not None:
-                    yield pending.result()
-                pending = made
-            if pending is not None:
-                yield pending.result()
+
+        def make(portion: Portion) -> RunBatch:
+            return _batch_of(portion, snapshot, keeper, total)
+
+        yield from _batches(portions.shown(todo), make, long_files)
+        yield from _batches(portions.checked(), make, long_files)
         if problems or total == 0:
             yield make_batch([RunRead("", ExperimentDir("", "", deleted=False), problems=problems)], total)
-        yield from read_whole(long_files, self._closed)
+        for batch in read_whole(long_files, self._closed):
+            if keeper is not None:
+                keeper.summarised(batch)
+            yield batch
+        if self._cache and keeper and not self._closed.is_set():
+            # Nobody waits for it, but that the program ends only when it is written.
+            threading.Thread(target=_save, args=(self._cache, keeper), name="tui-runs-mlflow-cache").start()
 
-    def _list_runs(self, problems: list[Problem]) -> list[tuple[float, str, ExperimentDir]]:
+    def _list_runs(self, problems: list[Problem]) -> list[RunDir]:
         found: list[tuple[float, str, ExperimentDir]] = []
         try:
             experiments = find_experiments(self.root, problems, self._only)
@@ -114,40 +126,7 @@ class FileStore:
                 # That its meta.yaml cannot be read either is the same trouble.
                 problems[:] = [one for one in problems if os.path.dirname(one.uri) != why.uri] + [why]
         found.sort(key=lambda run: run[0], reverse=True)
-        return found
-
-    def _read_in_batches(self, todo: Sequence[tuple[float, str, ExperimentDir]]) -> Iterator[list[RunRead]]:
-        batch: list[RunRead] = []
-        size, limit = 0, _FIRST_BATCH
-        for _, directory, experiment in todo:
-            if self._closed.is_set():
-                return
-            run = read_run(directory, experiment, with_deleted=self._with_deleted)
-            if run is None or not self._remember(run):
-                continue
-            batch.append(run)
-            size += run.size
-            if len(batch) >= limit or size > _BATCH_BYTES:
-                yield batch
-                batch, size, limit = [], 0, min(limit * 4, _LARGEST_BATCH)
-        if batch:
-            yield batch
-
-    def _remember(self, run: RunRead) -> bool:
-        """Note what was read of a run; False where it is not to be shown."""
-        self._known[run.directory] = known_run(run)
-        if run.meta is None:
-            return True
-        if run.deleted and not self._with_deleted:
-            return False
-        run_id = run.meta.run_id
-        first = self._directories.get(run_id, run.directory)
-        if first == run.directory or not os.path.isdir(first):  # not there: it was moved since the last scan
-            self._directories[run_id] = run.directory
-            return True
-        run.give_way(first)
-        self._known[run.directory] = known_run(run)
-        return bool(run.problems)
+        return [(directory, experiment) for _, directory, experiment in found]
 
     def history(
         self, run_ids: Sequence[str], metrics: Sequence[str] | None = None, cursor: Cursor | None = None
@@ -203,11 +182,84 @@ class FileStore:
             follower.close()
         yield from follower.changes(focus)
 
+    def details(self, run_ids: Sequence[str]) -> Details:
+        """Read datasets, models and their versions, the experiment. See `tui_runs.capabilities.Detailed`."""
+        if not os.path.isdir(self.root):
+            raise store_lost(self.root)
+        return self._details.read({one: self._directories[one] for one in run_ids if one in self._directories})
+
+    def artifacts(self, run_id: str, directory: str = "") -> Artifacts:
+        """List a directory of a run's artifacts. See `tui_runs.capabilities.WithArtifacts`."""
+        return self._artifacts_of(run_id).list_directory(directory)
+
+    def read_artifact(self, run_id: str, path: str, limit: int) -> bytes:
+        """Read the beginning of a run's file. See `tui_runs.capabilities.WithArtifacts`."""
+        return self._artifacts_of(run_id).read_file(path, limit)
+
+    def _artifacts_of(self, run_id: str) -> LocalArtifacts:
+        directory = self._directories.get(run_id)
+        return LocalArtifacts(None) if directory is None else artifacts_in_file_store(self.root, directory)
+
     def close(self) -> None:
         """End every generator. See `tui_runs.adapter.Source`."""
         self._closed.set()
         if self._follower is not None:
             self._follower.close()
+
+
+def _batches(
+    portions: Iterator[Portion], make: Callable[[Portion], RunBatch], long_files: list[MetricSeries]
+) -> Iterator[RunBatch]:
+    """Make each portion's batch while the next one is read; `long_files` gets what is still to be read whole."""
+    with ThreadPoolExecutor(1, "tui-runs-mlflow-frames") as frames:
+        pending: Future[RunBatch] | None = None
+        for number, portion in enumerate(portions):
+            long_files += [
+                MetricSeries(run.meta.run_id, file.key, file.path)
+                for run in portion.runs
+                for file in run.metrics
+                if run.meta is not None and not file.whole
+            ]
+            made = frames.submit(make, portion)
+            if pending is not None:
+                yield pending.result()
+            pending = made
+            if number == 0 or not portion.runs:
+                # The user waits for the first batch: nothing else is read before it is out. Others of which nothing
+                # had to be read are there at once, and what comes next may take long.
+                yield made.result()
+                pending = None
+        if pending is not None:
+            yield pending.result()
+
+
+def _batch_of(portion: Portion, snapshot: Snapshot, keeper: Keeper | None, total: int) -> RunBatch:
+    """The batch of a portion; the keeper is told what of it is sure."""
+    batch = make_batch(portion.runs, total)
+    if keeper is not None:
+        keeper.read(portion.runs, batch)
+        if portion.state != "unchecked":
+            keeper.current(portion.rows)
+    if not portion.rows:
+        return batch
+    if portion.state == "confirmed":
+        kept = snapshot.metrics(portion.rows)
+    else:
+        kept = snapshot.batch(portion.rows, exact=portion.state == "current")
+    return RunBatch(
+        runs=pl.concat([batch.runs, kept.runs]),
+        params=pl.concat([batch.params, kept.params]),
+        tags=pl.concat([batch.tags, kept.tags]),
+        metrics=pl.concat([batch.metrics, kept.metrics]),
+        problems=batch.problems,
+        total=total,
+    )
+
+
+def _save(cache: SnapshotFile, keeper: Keeper) -> None:
+    snapshot = keeper.snapshot()
+    if snapshot is not None:
+        cache.save(snapshot)
 
 
 def _history_frame(chunks: Sequence[bytes], names: Sequence[SeriesId]) -> pl.DataFrame:

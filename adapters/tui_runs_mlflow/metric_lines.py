@@ -11,7 +11,6 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import Final
 
 import polars as pl
@@ -99,15 +98,9 @@ def _parse_joined(files: Sequence[bytes], first: int, last: int) -> pl.DataFrame
         return None
     if frame["step"].null_count() and b"  " in joined:  # a line of two fields has no step; "1 0.5  7" is no line
         return None
-    # A 1 at the first row of every file but the first, summed up, numbers the files; empty ones share a row.
-    ends = list(accumulate(counts))
-    series = pl.zeros(height, dtype=pl.UInt32, eager=True)
-    filled = [i for i, count in enumerate(counts) if count]
-    jumps = [b - a for a, b in pairwise(filled)]
-    if jumps:
-        series = series.scatter([ends[i - 1] for i in filled[1:]], jumps)
-    series = (series.cum_sum().cast(pl.UInt32) + (first + filled[0])).set_sorted()
-    return frame.select(series.alias("series"), "ms", "value", pl.col("step").fill_null(0))
+    numbers = pl.int_range(first, last, dtype=pl.UInt32).repeat_by(pl.Series(counts)).explode(empty_as_null=False)
+    series = pl.select(numbers.alias("series")).to_series().set_sorted()
+    return frame.select(series, "ms", "value", pl.col("step").fill_null(0))
 
 
 def _parse_carefully(data: bytes, series: int, bad: list[BadLines]) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tui_runs.adapter import Problem
 from tui_runs_mlflow.run_batches import RunRead
+from tui_runs_mlflow.stamps import MetaStamp
 from tui_runs_mlflow.store_layout import ExperimentDir
 
 
@@ -26,7 +27,7 @@ class KnownRun:
     running: bool
     fingerprint: int
     metrics_size: int
-    stamp: tuple[int, int]
+    stamp: MetaStamp
     problem_uris: frozenset[str]
 
     def shows_as(self, other: KnownRun) -> bool:

@@ -20,9 +20,10 @@ from tui_runs.adapter import Change, Focus, Problem
 from tui_runs.errors import SourceLostError
 from tui_runs.follow import FileWatch
 from tui_runs_mlflow.metric_series import MetricSeries, advance, series_batch
-from tui_runs_mlflow.run_batches import RunRead, make_batch, meta_stamp, metrics_of, read_run
+from tui_runs_mlflow.run_batches import RunRead, make_batch, metrics_of, read_run
 from tui_runs_mlflow.run_files import clean, walk_files
 from tui_runs_mlflow.seen import Seen, known_run
+from tui_runs_mlflow.stamps import meta_stamp
 from tui_runs_mlflow.store_layout import (
     TRASH,
     ExperimentDir,

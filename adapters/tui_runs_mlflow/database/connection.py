@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -46,4 +46,19 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Close every connection, and end the statement that is running; may be called twice, from any thread."""
+        ...
+
+
+@runtime_checkable
+class StampedFile(Protocol):
+    """A database that is a file, so that a glance at it tells whether somebody has written."""
+
+    path: str
+
+    def stamp(self) -> object:
+        """Something that is equal to an earlier stamp only where nobody has written in between.
+
+        Raises:
+            SourceLostError: the file is gone.
+        """
         ...

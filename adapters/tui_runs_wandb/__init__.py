@@ -1,0 +1,65 @@
+"""Reads W&B runs. This module is imported at every start, so the readers are imported when a store is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from tui_runs.adapter import Match, Option, OptionValue, Source, option_values
+from tui_runs.errors import LocationError
+
+_GIVE: Final = "Give a directory, such as ./wandb, one run's directory in it, or a .wandb file."
+
+
+class WandbAdapter:
+    """W&B's local runs (`./wandb`), read without wandb."""
+
+    name = "wandb"
+    options = (Option("stale-minutes", "Minutes without a write after which a run counts as stale.", default=10.0),)
+
+    def match(self, location: str) -> Match | None:
+        """Recognise a directory of runs, one run's directory, or its log."""
+        from tui_runs_wandb.run_dir import is_store, run_at  # noqa: PLC0415
+
+        path = _path_of(location)
+        if path is None:
+            return None
+        try:
+            if os.path.isdir(path):
+                run = run_at(os.path.realpath(path))
+                if run is not None and run.log is not None:
+                    return Match(f"a run's transaction log: {os.path.basename(run.log)}")
+                reason = is_store(path)
+                return Match(reason) if reason else None
+            if path.endswith(".wandb") and os.path.isfile(path):
+                return Match("a run's transaction log")
+        except (OSError, ValueError):
+            return None
+        return None
+
+    def open(self, location: str, options: Mapping[str, OptionValue]) -> Source:
+        """Open a directory of runs, the directory of a project that has one, one run, or its log.
+
+        Raises:
+            LocationError: there is nothing of W&B's, or it cannot be read.
+        """
+        from tui_runs_wandb.local_store import open_local  # noqa: PLC0415
+
+        path = _path_of(location)
+        if path is None or "\0" in path:
+            raise LocationError(f"{location!r} is not a path.", _GIVE)
+        minutes = option_values(self.options, options)["stale-minutes"]
+        return open_local(os.path.abspath(path), stale_after=60 * max(1.0, float(minutes or 0)))
+
+
+def _path_of(location: str) -> str | None:
+    """The path that a location names: itself, or that of a file: URL; None for other URLs."""
+    if "://" not in location and not location.startswith("file:"):
+        return location or None
+    try:
+        parts = urlsplit(location)
+    except ValueError:  # half an IPv6 address
+        return None
+    return unquote(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None

@@ -1,0 +1,211 @@
+"""Follows the runs of a place: reads only what was appended to their logs.
+
+Runs that are running or on the screen are watched closely, by events of their directories. Of the others only the
+size and the time of the log are looked at now and then.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from tui_runs.adapter import Change, Focus
+from tui_runs.errors import SourceLostError
+from tui_runs.follow import FileWatch
+from tui_runs_wandb.known_runs import KnownRuns, Said, stamp_of, written_at
+from tui_runs_wandb.run_dir import clean
+from tui_runs_wandb.run_frames import RunView, make_batch, view_of
+from tui_runs_wandb.run_log import RunLog
+
+_CLOSE_LIMIT: Final = 200
+"""Running runs that are watched closely: those written last."""
+_WAIT: Final = 0.5
+"""Seconds after which a changed focus is seen at the latest."""
+_LOOK_AGAIN: Final = 2.0
+"""Seconds after which everything is looked at again, though nothing happened; at least."""
+_RETRY: Final = 0.2
+_TRIES: Final = 5
+"""What cannot be read at the end of a log may be in the writing: it is tried again before it is called a problem."""
+_SWEEP_SHARE: Final = 1 / 400
+"""Share of one core that looking at every log may take."""
+_SECONDS: Final = 0.3
+"""What is found is said after so long, though there is more."""
+
+
+class RunFollower:
+    """Yields what changes; owned by the thread that iterates it, but for `close`.
+
+    Args:
+        uri: the place; it is lost when this is gone.
+        watched: the directory in which runs appear; None where there is only one run.
+        runs: what is known and was said.
+        stale_after: seconds without a write after which a run that has not ended is stale.
+    """
+
+    def __init__(self, uri: str, watched: str | None, runs: KnownRuns, stale_after: float) -> None:
+        self._uri, self._watched, self._runs, self._stale_after = uri, watched, runs, stale_after
+        self._closed = threading.Event()
+        self._watch: FileWatch | None = None
+        self._covered: frozenset[str] = frozenset()
+        self._tries: dict[str, int] = {}
+        self._next_sweep = 0.0
+
+    def close(self) -> None:
+        """End `changes`, from any thread."""
+        self._closed.set()
+        if self._watch is not None:
+            self._watch.close()
+
+    def changes(self, focus: Focus) -> Iterator[Change]:
+        """Block, and yield every change until closed.
+
+        Raises:
+            SourceLostError: the place is gone; calling again goes on from here.
+        """
+        watch = self._watch = FileWatch(focus.poll_seconds)
+        try:
+            dirty = self._sweep()
+            begun = False
+            while not self._closed.is_set():
+                if not os.path.exists(self._uri):
+                    raise lost(self._uri)
+                looked_at = focus.run_ids
+                dirty |= self._cover(watch, looked_at)
+                if dirty:
+                    yield from self._read(dirty)
+                    dirty = set()
+                    continue  # what was found may have to be watched from now on: before waiting
+                if not begun:
+                    begun = True
+                    yield Change()
+                paths = self._wait(watch, focus, looked_at)
+                if not self._closed.is_set() and os.path.exists(self._uri):
+                    dirty = self._touched(paths) | self._retries() | self._sweep()
+        finally:
+            watch.close()
+
+    def _wait(self, watch: FileWatch, focus: Focus, looked_at: frozenset[str]) -> frozenset[str]:
+        """Wait for paths that changed, for another focus, or until it is time to look at everything again."""
+        until = time.monotonic() + _LOOK_AGAIN
+        paths: frozenset[str] = frozenset()
+        while not paths and not self._closed.is_set() and focus.run_ids == looked_at and time.monotonic() < until:
+            retries = bool(self._retries())
+            paths = watch.wait(_RETRY if retries else _WAIT)
+            if retries or not os.path.exists(self._uri):
+                break
+        return paths
+
+    # --- what is to be looked at --------------------------------------------------------------------------------------
+
+    def _relist(self) -> set[str]:
+        """See which runs there are; those to be read for it: the new ones, and those that are gone."""
+        try:
+            self._runs.list_again()
+        except OSError:
+            raise lost(self._uri) from None
+        logs, said = self._runs.logs, self._runs.said
+        return {run_id for run_id in logs if run_id not in said} | (said.keys() - logs.keys())
+
+    def _cover(self, watch: FileWatch, looked_at: frozenset[str]) -> set[str]:
+        """Watch what is to be watched; the runs that are watched only from now on.
+
+        A directory is watched first and read after, so that nothing falls between the two.
+        """
+        close = self._close_runs(looked_at)
+        wanted = frozenset(log.run.directory for log in close) | ({self._watched} if self._watched else set())
+        new, self._covered = wanted - self._covered, wanted
+        watch.watch(wanted)
+        dirty = {log.run.run_id for log in close if log.run.directory in new}
+        return dirty | self._relist() if self._watched in new else dirty
+
+    def _close_runs(self, looked_at: frozenset[str]) -> list[RunLog]:
+        said = self._runs.said
+        running = [run_id for run_id, one in list(said.items()) if one.status == "running"]
+        logs = self._runs.find(running)
+        if len(logs) > _CLOSE_LIMIT:
+            logs = sorted(logs, key=written_at, reverse=True)[:_CLOSE_LIMIT]
+        return logs + self._runs.find([*looked_at])
+
+    def _touched(self, paths: frozenset[str]) -> set[str]:
+        """The runs that changed paths belong to."""
+        of_directory = {log.run.directory: run_id for run_id, log in self._runs.logs.items()} if paths else {}
+        dirty: set[str] = set()
+        relist = False
+        for path in paths:
+            run_id = of_directory.get(os.path.dirname(path))
+            if run_id is not None:
+                dirty.add(run_id)
+            relist = relist or run_id is None or path in of_directory or self._runs.logs[run_id].run.log is None
+        return dirty | self._relist() if relist else dirty
+
+    def _retries(self) -> set[str]:
+        return {run_id for run_id, tries in self._tries.items() if tries < _TRIES}
+
+    def _sweep(self) -> set[str]:
+        """Runs whose log was written unseen, or that have not been written for long; as often as may be."""
+        begin = time.monotonic()
+        if begin < self._next_sweep:
+            return set()
+        dirty = self._relist()
+        now = time.time()
+        for run_id, log in self._runs.logs.items():
+            said = self._runs.said.get(run_id)
+            asleep = said is not None and said.status == "running" and now - (log.updated or 0) > self._stale_after
+            if asleep or log.doubtful or log.stamp != stamp_of(log.run.log):
+                dirty.add(run_id)
+        self._next_sweep = begin + max(_LOOK_AGAIN, (time.monotonic() - begin) / _SWEEP_SHARE)
+        return dirty
+
+    # --- what is said -------------------------------------------------------------------------------------------------
+
+    def _read(self, dirty: set[str]) -> Iterator[Change]:
+        """Read these runs on; what is different now, in changes of a moment's work each."""
+        views: list[RunView] = []
+        removed: list[str] = []
+        mended: list[str] = []
+        until = time.monotonic() + _SECONDS
+        for run_id in sorted(dirty):
+            if self._closed.is_set():
+                return
+            log, before = self._runs.logs.get(run_id), self._runs.said.get(run_id)
+            if log is None:
+                self._tries.pop(run_id, None)
+                if self._runs.said.pop(run_id, None) is not None and before is not None:
+                    removed += [run_id] if before.shown else []
+                    mended += [before.problem.uri] if before.problem else []
+            elif (view := self._read_one(log, before)) is not None:
+                views.append(view)
+                if before is not None and before.problem is not None and view.problem is None:
+                    mended.append(before.problem.uri)
+            if time.monotonic() > until:
+                yield Change(make_batch(views), removed, mended)
+                views, removed, mended, until = [], [], [], time.monotonic() + _SECONDS
+        if views or removed or mended:
+            yield Change(make_batch(views), removed, mended)
+
+    def _read_one(self, log: RunLog, before: Said | None) -> RunView | None:
+        """The run, if there is something to be said of it."""
+        run_id = log.run.run_id
+        while log.advance() and not self._closed.is_set():
+            pass
+        if log.doubtful:
+            self._tries[run_id] = min(self._tries.get(run_id, 0) + 1, _TRIES)
+            if log.trouble is not None and self._tries[run_id] < _TRIES:
+                return None
+        else:
+            self._tries.pop(run_id, None)
+        view = view_of(log, self._stale_after)
+        now = Said.of(view)
+        if before is not None:
+            now = now._replace(shown=now.shown or before.shown)
+        self._runs.said[run_id] = now
+        return None if now == before else view
+
+
+def lost(uri: str) -> SourceLostError:
+    """The error for a place that is gone."""
+    remedy = "Their last state is shown; it goes on when they are back."
+    return SourceLostError(f"The runs are gone: {clean(uri)}", remedy)

@@ -1,0 +1,90 @@
+"""Converts the JSON texts of many values to numbers, with numpy and Polars.
+
+Numbers are copied into lines of 32 bytes that Polars' CSV reader converts: 100 ns each, a quarter of what Python's
+float() takes, and as exact.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tui_runs_wandb.fast_keys import gather
+from tui_runs_wandb.points import Floats, Whole
+from tui_runs_wandb.transaction_log import Bytes
+
+Flags = NDArray[np.bool_]
+
+_LONGEST: Final = 24
+"""Characters of -1.7976931348623157e+308."""
+_EVERY: Final = 0x0101010101010101
+_HIGH: Final = np.uint64(0x80 * _EVERY)
+_LEAST: Final = np.uint64(ord("+") * _EVERY)
+"""No character of a number is less."""
+_NEWLINE: Final = np.frombuffer(b"\n       ", "<u8")[0]
+_SIZE: Final = np.arange(_LONGEST + 1)[:, None] - np.array([[16, 8, 0]])
+_FREE: Final = np.array([(1 << 8 * (8 - count)) - 1 for count in range(9)], np.uint64)[np.clip(_SIZE, 0, 8)]
+"""By length of a text and by word of the three that end with it: the bytes that are not of the text."""
+_BLANKS: Final = _FREE & np.uint64(ord(" ") * _EVERY)
+_ZEROS: Final = _FREE & np.uint64(ord("0") * _EVERY)
+_NUMBER, _TRUE, _FALSE, _OBJECT = 1, 2, 3, 4
+_FIRST: Final = np.zeros(256, np.uint8)
+_FIRST[[*b"-0123456789NI"]] = _NUMBER
+_FIRST[[*b"tf{"]] = _TRUE, _FALSE, _OBJECT
+
+
+def convert(data: Bytes, begin: Whole, end: Whole) -> tuple[Floats, Flags, Flags]:
+    """Convert JSON texts.
+
+    Args:
+        data: the buffer, with room on both sides of every text.
+        begin: of each text.
+        end: of each text.
+
+    Returns:
+        The values; which texts are numbers or truth values; and which have to be looked at one by one, being objects,
+        or no plain numbers though they begin like one.
+    """
+    size = end - begin
+    first = _FIRST.take(data.take(begin))
+    number = (first == _NUMBER) & (size <= _LONGEST) & (size > 0)
+    if number.all():
+        value, plain = _convert_numbers(data, end, size)
+        return value, plain, ~plain
+    value, known, unclear = np.zeros(len(begin)), np.zeros(len(begin), bool), (first == _OBJECT) & (size > 0)
+    unclear |= (first == _NUMBER) & (size > _LONGEST)
+    some = np.flatnonzero(number)
+    value[some], plain = _convert_numbers(data, end[some], size[some])
+    known[some], unclear[some] = plain, ~plain
+    for kind, text, says in ((_TRUE, b"true", 1.0), (_FALSE, b"false", 0.0)):
+        some = np.flatnonzero((first == kind) & (size == len(text)))
+        word = gather(data, begin[some], 8)[:, 0] & np.uint64((1 << 8 * len(text)) - 1)
+        known[some] = word == int.from_bytes(text, "little")
+        value[some] = says
+    return value, known, unclear
+
+
+def _convert_numbers(data: Bytes, end: Whole, size: Whole) -> tuple[Floats, Flags]:
+    """Texts of at most 24 bytes as numbers, and which of them are some."""
+    if not len(end):
+        return np.empty(0), np.empty(0, bool)
+    text = gather(data, end - _LONGEST, _LONGEST) & ~_FREE.take(size, axis=0)
+    lines = np.empty((len(end), 4), np.uint64)
+    np.bitwise_or(text, _BLANKS.take(size, axis=0), out=lines[:, :3])
+    lines[:, 3] = _NEWLINE
+    text |= _ZEROS.take(size, axis=0)
+    # Less than "+" is what could end a line or a field; with the highest bit set it is no ASCII.
+    plain = (np.bitwise_or.reduce((text - _LEAST) & ~text | text, axis=1) & _HIGH) == 0
+    if not plain.all():
+        lines[~plain, :3] = _BLANKS[0]
+    parsed = pl.read_csv(
+        lines.tobytes()[:-7],
+        has_header=False, schema={"value": pl.Float64}, separator="\x01", quote_char=None, ignore_errors=True,
+    )["value"]  # fmt: skip
+    if parsed.null_count():
+        plain &= parsed.is_not_null().to_numpy()
+        parsed = parsed.fill_null(0.0)
+    return parsed.to_numpy(), plain
