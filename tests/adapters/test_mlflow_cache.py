@@ -225,13 +225,15 @@ class TestOpenedAgain:
             assert state(store.root, place) == fresh
         assert len(loaded(store.root, place)) == 10
 
-    def test_twin_is_told_of_every_time(self, store: HandMadeStore, place: Path) -> None:
+    @pytest.mark.parametrize("newest", [True, False])
+    def test_twin_is_told_of_every_time(self, store: HandMadeStore, place: Path, newest: bool) -> None:
         scan(store.root, place)
-        shutil.copytree(store.run_dir("d" * 32), store.run_dir("d" * 32).with_name("copy"))
-        for _ in range(2):
-            shown, problems = state(store.root, place)
-            assert len([key for key in shown if key[0] == "run"]) == 12
-            assert len(problems) == 1
+        copy = store.run_dir("d" * 32).with_name("copy")
+        shutil.copytree(store.run_dir("d" * 32), copy)
+        os.utime(copy, None if newest else (1, 1))
+        fresh = state(store.root, None)
+        assert len(fresh[1]) == 1
+        assert [state(store.root, place) for _ in range(2)] == [fresh, fresh]
 
     def test_long_files_are_read_once(self, store: HandMadeStore, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tui_runs_mlflow.run_batches.WHOLE_FILE", 30)
@@ -359,6 +361,7 @@ EDITS: dict[str, Edit] = {
         store.run_dir(run) / "tags" / "note", store.run_dir(run) / "tags" / "n2"
     ),
     "a new param": lambda store, run: (store.run_dir(run) / "params" / "new").write_text("1"),
+    "a link among the params": lambda store, run: (store.run_dir(run) / "params" / "link").symlink_to("/etc/passwd"),
     "params become a link": lambda store, run: _link_out(store.run_dir(run) / "params"),
     "end the run": lambda store, run: _meta(store, run, status=4),
     "delete the run": lambda store, run: _meta(store, run, stage="deleted"),

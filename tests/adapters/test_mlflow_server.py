@@ -529,6 +529,9 @@ class TestSelect:
         assert ledger.runs.keys() == set(some)
         assert ledger.params_of(some[0]) == runs[2].params
 
+    def test_none_is_wanted(self, planned: tuple[ServerWriter, list[StoredRun]], opened: Open) -> None:
+        assert Ledger(opened(planned[0]).select(Wanted(limit=0)) or ()).runs == {}
+
     def test_by_experiment(self, planned: tuple[ServerWriter, list[StoredRun]], server: MlflowServer) -> None:
         writer, runs = planned
         source = ServerStore(server.url)

@@ -164,6 +164,8 @@ def test_mlflows_parser_gives_back_numbers(key: str, value: float, operator: Any
         (Compare("name", "like", "res%net"), "attributes.run_name LIKE 'res%'"),
         (Compare("name", "ilike", "resnet%"), "attributes.run_name ILIKE 're_net%'"),
         (Compare("name", "like", "%net"), None),
+        (Compare("name", "like", "a\\b%"), "attributes.run_name LIKE 'a%'"),
+        (Compare("name", "ilike", "aé%"), "attributes.run_name ILIKE 'a%'"),
         (Compare("name", "~", "net"), None),
         (OneOf("run_id", ("a", "b")), "attributes.run_id IN ('a', 'b')"),
         (Compare("started", ">", EPOCH + timedelta(milliseconds=5, microseconds=1)), "attributes.start_time > 5"),

@@ -432,6 +432,37 @@ class TestCursors:
         told, _, _ = read_history(source, [run_id], None, cursor)
         assert told == {}
 
+    def test_more_runs_and_metrics_than_a_statement_may_name(
+        self, writer: DatabaseWriter, opened: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """SQLite before 3.32 knows 999 parameters; here it is 30."""
+        for name, value in (("queries.KEYS_NAMED", 9), ("histories.KEYS_NAMED", 9), ("histories._RUNS", 20),
+                            ("run_reader._RUNS_NAMED", 20), ("changes._PAGE", 20), ("store._BATCH", 20)):  # fmt: skip
+            monkeypatch.setattr(f"tui_runs_mlflow.database.{name}", value)
+        monkeypatch.setattr(store, "_FIRST_BATCH", 10)
+        series = {f"m{i}": points(2) for i in range(40)}
+        runs = [writer.add_run("many metrics", metrics=series)]
+        runs += [writer.add_run(f"run {i}", metrics={"m0": points(1)}) for i in range(45)]
+        source = opened(writer.root)
+        real = sqlite._fetch
+
+        def limited(connection: sqlite3.Connection, statement: str, parameters: Any) -> list[Any]:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 30)
+            return real(connection, statement, parameters)
+
+        monkeypatch.setattr(sqlite, "_fetch", limited)
+        ledger = read_all(source)
+        assert ledger.runs.keys() == set(runs)
+        assert len(ledger.metrics) == 85
+        told, cursor, _ = read_history(source, runs)
+        assert len(told) == 85
+        some = [f"m{i}" for i in range(5, 40)]
+        assert read_history(source, runs, some)[0].keys() == {(runs[0], key) for key in some}
+        for number in (3, 30):
+            writer.append(runs[0], f"m{number}", points(1, 2))
+        told, _, _ = read_history(source, runs, None, cursor)
+        assert {series: len(some) for series, some in told.items()} == {(runs[0], "m3"): 1, (runs[0], "m30"): 1}
+
     def test_a_table_that_was_written_anew(self, writer: DatabaseWriter, opened: Open) -> None:
         """As `mlflow db upgrade` does: the rows get other numbers."""
         for number in range(3):

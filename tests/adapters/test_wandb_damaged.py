@@ -182,14 +182,19 @@ def test_flipped_bit_anywhere(writer: WandbWriter) -> None:
 def test_zero_hole_says_how_many_records_are_lost(writer: WandbWriter) -> None:
     encode = Encoder()
     records = [encode.run("victim")]
-    records += [encode.history({f"m{i}": step for i in range(50)} | {"_step": step, "_timestamp": 1.7e9}, step) for step in range(200)]
+    records += [
+        encode.history({f"m{i}": step for i in range(50)} | {"_step": step, "_timestamp": 1.7e9}, step)
+        for step in range(200)
+    ]
     data = bytearray(HEADER + framed(records))
     data[2 * BLOCK + 77 : 3 * BLOCK + 99] = bytes(BLOCK + 22)
     put(writer, bytes(data))
     ledger, source = scan(writer)
     count = ledger.count("victim-20230102_030405", "m7")
     assert 150 < count < 199
-    assert the_problem(ledger).what.startswith(f"{200 - count} of its records are lost: it is damaged at byte {2 * BLOCK:,}"[:40])
+    assert the_problem(ledger).what.startswith(
+        f"{200 - count} of its records are lost: it is damaged at byte {2 * BLOCK:,}"[:40]
+    )
     points, _, _ = read_history(source, ["victim-20230102_030405"], ["m7"])
     (series,) = points.values()
     assert len(series) == count
@@ -210,7 +215,9 @@ def test_hostile_values_are_only_text(writer: WandbWriter) -> None:
     deep = "[" * 100_000
     run = encode.run("victim", "[bold]\x1b[2J\u202e", {"deep": 1, "[red]x[/]": "\x00"}, notes="\x07", tags=["\n", ""])
     config = encode(config={"update": [{"key": "deep", "value_json": deep}, {"key": "", "value_json": "{"}]})
-    strange = encode.history({"\x1b": 1, "": 2, "huge": b'{"a": ' + b"9" * 5000 + b"}", "_step": 1e300, "_timestamp": -1e18})
+    strange = encode.history(
+        {"\x1b": 1, "": 2, "huge": b'{"a": ' + b"9" * 5000 + b"}", "_step": 1e300, "_timestamp": -1e18}
+    )
     far = encode.history({"x": 1, "_step": -5, "_timestamp": 9e11})
     put(writer, HEADER + framed([run, config, strange, far, encode.exit(runtime=2**31 - 1)]))
     ledger, source = scan(writer)

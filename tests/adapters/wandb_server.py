@@ -7,15 +7,25 @@ client against it: the client checks the shape of what it gets, the meaning is t
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import itertools
 import json
+import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import polars as pl
+
+from tui_runs_wandb.cloud.address import CloudAddress
+from tui_runs_wandb.cloud.session import SESSION
 
 KEY = "0123456789abcdef" * 2 + "01234567"
 """The API key that it lets in."""
@@ -50,6 +60,8 @@ class CloudRun:
     commit: str | None = None
     sweep: str | None = None
     user: str = "ada"
+    exports: list[str] = field(default_factory=list)
+    exported: int = 0
     created: datetime = START
     beat: datetime = START
 
@@ -113,12 +125,14 @@ class CloudServer:
     Attributes:
         projects: runs by (entity, project), in the order in which they were made.
         asked: operation and variables of each request.
+        files: what a GET of a path gives.
         trouble: asked first at each request, of the operation and how many times it was asked; None for no trouble.
     """
 
     def __init__(self) -> None:
         self.projects: dict[tuple[str, str], list[CloudRun]] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.files: dict[str, bytes] = {}
         self.trouble: Callable[[str, int], Answer | None] = lambda operation, times: None
         self.hanging = threading.Event()
         self.released = threading.Event()
@@ -143,6 +157,16 @@ class CloudServer:
         runs.append(run)
         return run
 
+    def export(self, run: CloudRun, start: int, end: int) -> None:
+        """Make a Parquet file of some rows, as W&B does behind the scenes."""
+        file = io.BytesIO()
+        rows = [row for row in run.history if start <= row["_step"] < end]
+        pl.DataFrame(rows, infer_schema_length=None).write_parquet(file)
+        path = f"/exports/{run.name}/{start}.parquet"
+        self.files[path] = file.getvalue()
+        run.exports.append(path)
+        run.exported = end
+
     def operations(self) -> list[str]:
         return [operation for operation, _ in self.asked]
 
@@ -156,6 +180,9 @@ class CloudServer:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if cloud._server is None:  # a connection from before
+                    self.close_connection = True
+                    return
                 said = cloud._answer(json.loads(body or b"{}"), self.headers.get("Authorization", ""))
                 if said.hangs:
                     cloud.hanging.set()
@@ -168,7 +195,13 @@ class CloudServer:
                 self.send_header("Content-Length", str(len(said.body)))
                 self.end_headers()
                 self.wfile.write(said.body)
-                self.close_connection = cloud._server is None
+
+            def do_GET(self) -> None:
+                found = cloud.files.get(self.path)
+                self.send_response(200 if found is not None else 404)
+                self.send_header("Content-Length", str(len(found or b"")))
+                self.end_headers()
+                self.wfile.write(found or b"")
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -250,7 +283,12 @@ class CloudServer:
         return self._of_run(variables, lambda run: {"historyKeys": run.history_keys()})
 
     def _say_RunParquetHistory(self, variables: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return self._of_run(variables, lambda run: {"parquetHistory": {"parquetUrls": [], "liveData": []}})
+        def exports(run: CloudRun) -> dict[str, Any]:
+            urls = [f"{self.url}{path}" for path in run.exports]
+            live = [{"_step": row["_step"]} for row in run.history if row["_step"] >= run.exported]
+            return {"parquetHistory": {"parquetUrls": urls, "liveData": live}}
+
+        return self._of_run(variables, exports)
 
     def _say_HistoryPage(self, variables: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         def page(run: CloudRun) -> dict[str, Any]:
@@ -339,3 +377,33 @@ def in_order(runs: list[CloudRun], order: str) -> list[CloudRun]:
     return [run for run in runs if run not in numbers] + sorted(
         numbers, key=lambda run: values[run.name], reverse=sign == "-"
     )
+
+
+# --- wandb, logged in to it -------------------------------------------------------------------------------------------
+
+
+def login(url: str, root: Path) -> dict[str, str]:
+    """An environment in which wandb is logged in to a server, and no file of the user's is touched."""
+    return {
+        "WANDB_BASE_URL": url,
+        "WANDB_API_KEY": KEY,
+        "WANDB_CONFIG_DIR": str(root / "config"),
+        "NETRC": str(root / "netrc"),
+        "HOME": str(root),
+        "WANDB__GRAPHQL_RETRY_MAX": "1",
+        "WANDB__GRAPHQL_RETRY_WAIT_MAX_SECONDS": "1",
+    }
+
+
+@contextlib.contextmanager
+def logged_in_cloud(root: Path) -> Iterator[CloudServer]:
+    """The stand-in with wandb logged in to it; wandb-core stays until the end, as each start takes most of a second."""
+    server, holder = CloudServer(), object()
+    with mock.patch.dict(os.environ, login(server.url, root)):
+        SESSION.api(holder, CloudAddress("team", "p"))
+        try:
+            yield server
+        finally:
+            SESSION.leave(holder)
+            server.released.set()
+            server.stop()

@@ -39,6 +39,8 @@ _LIVE: Final = "f" * 32
 _HISTORIES: Final = 20
 _POINTS: Final = 40
 _PAUSE: Final = 0.25
+_SETTLE_SECONDS: Final = 45.0
+"""After the last write all runs are compared once more, at a percent of a core."""
 _IDLE_SECONDS: Final = 30.0
 _CALLS: Final = 300
 
@@ -186,7 +188,7 @@ def follow(path: str, poll: float) -> dict[str, Any]:
     written = _run_writer(path)
     done.wait(30)
     busy = clock.now()
-    time.sleep(1)
+    time.sleep(_SETTLE_SECONDS)
     clock = _Clock()
     time.sleep(_IDLE_SECONDS)
     idle = clock.now()

@@ -32,7 +32,7 @@ from tests.benchmarks.table import NOTHING, Row, Took, faster, markdown, middle,
 
 _HISTORY_CALLS: Final = 200
 _MOST_PAGES_SECONDS: Final = 300
-_PARTS: Final = ("table", "first", "points", "memory", "app")
+_PARTS: Final = ("table", "again", "first", "points", "memory", "app")
 _PACKAGES: Final = ("tui-runs", "polars", "textual", "mlflow")
 _STAGES: Final = {
     "list_runs": "list the runs",
@@ -115,6 +115,30 @@ def measure_table(setting: Setting) -> Iterator[Row]:
               f"{how} Its first page was there {first} after the interpreter was up, import included.")  # fmt: skip
 
 
+def measure_again(setting: Setting) -> Iterator[Row]:
+    """The whole table when the store has been opened before."""
+    runs = setting.shape.runs
+    first, again, theirs = [], [], []
+    for _ in range(setting.repeats):
+        with tempfile.TemporaryDirectory(prefix="tui-runs-") as cache:
+            tell("opened for the first time, with a cache")
+            first.append(run_job(jobs.with_cache, setting.store, cache))
+            tell("opened again")
+            again.append(run_job(jobs.with_cache, setting.store, cache))
+            kept = sum(os.path.getsize(path) for path in jobs.list_files(cache))
+        tell("search_runs in one page")
+        theirs.append(run_job(jobs.search_one_page, setting.store))
+    if any(one["runs"] != runs or one["problems"] for one in (*first, *again)):
+        raise JobFailedError(f"not every run was shown: {[one['runs'] for one in (*first, *again)]}")
+    table, end = (middle([Took(*one[name]) for one in again]) for name in ("table", "end"))
+    peer = middle([Took(*one["search"]) for one in theirs])
+    whole, saved = (middle([Took(*one[name]) for one in first]) for name in ("end", "saved"))
+    yield Row(f"whole table of {runs:,} runs opened again, in a Workspace", str(table), f"{peer} search_runs",
+              faster(table, peer), "100x", peer.wall / table.wall >= 100,
+              f"Every file is checked, and every metric exact, after {end}. The first time takes {whole} with stamps "
+              f"of all files, and then {saved} to write the snapshot, {kept / 1e6:.1f} MB.")  # fmt: skip
+
+
 def measure_first(setting: Setting) -> Iterator[Row]:
     """From the interpreter's start to the first batch of runs."""
     tell("first rows")
@@ -174,7 +198,11 @@ def measure_screen(setting: Setting) -> Iterator[Row]:
 
 
 _MEASURES: Final[dict[str, Callable[[Setting], Iterator[Row]]]] = dict(
-    zip(_PARTS, (measure_table, measure_first, measure_points, measure_memory, measure_screen), strict=True)
+    zip(
+        _PARTS,
+        (measure_table, measure_again, measure_first, measure_points, measure_memory, measure_screen),
+        strict=True,
+    )
 )
 
 

@@ -59,7 +59,9 @@ def both(records: Sequence[bytes]) -> dict[str, Any]:
 
 # --- whatever comes ---------------------------------------------------------------------------------------------------
 
-NAMES = st.sampled_from(["loss", "acc", "x", "λ metric", "a" * 31, "b" * 40, "c" * 126, "d" * 127, "e" * 200, "", "_type"]) | st.text(max_size=9)
+NAMES = st.sampled_from(
+    ["loss", "acc", "x", "λ metric", "a" * 31, "b" * 40, "c" * 126, "d" * 127, "e" * 200, "", "_type"]
+) | st.text(max_size=9)
 NUMBER_TEXTS = st.floats().map(json.dumps) | st.integers().map(json.dumps) | st.sampled_from(
     ["0", "-0", "1e5", "5e-324", "1.7976931348623157e+308", "-1.7976931348623157e+308", "1" * 24, "1" * 25, "2" * 400,
      "1_0", "+1", "-", "--1", "1 ", "1,5", "1\\n2", "-Infinity", "-inf", "Inf", "NaN", "N", "0x10", "12\x0134", "1é"]
@@ -244,7 +246,9 @@ def test_summary_by_its_own_records(why: str) -> None:
 def test_media_are_no_metrics() -> None:
     encode = Encoder()
     media = {"_type": "image-file", "width": 3, "size": 7}
-    records = [encode.history({"loss": 1, "old image": media, "plain": {"a": 2, "b": {"c": 3}}}, step) for step in range(40)]
+    records = [
+        encode.history({"loss": 1, "old image": media, "plain": {"a": 2, "b": {"c": 3}}}, step) for step in range(40)
+    ]
     record = pb().HistoryRecord()
     for key, value in media.items():
         record.item.add(nested_key=["images", "new"], value_json="0").nested_key.append(key)
@@ -283,7 +287,10 @@ VALUES = st.floats() | st.sampled_from([math.nan, math.inf, 0.0])
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 5), st.integers(0, 3), VALUES), max_size=40), st.integers(0, 40))
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 5), st.integers(0, 3), VALUES), max_size=40),
+    st.integers(0, 40),
+)
 def test_totals_over_any_two_parts(points: list[tuple[str, int, int, float]], cut: int) -> None:
     """Compared with Python's own max and min; last is by step, time and value, NaN being less than all."""
     encode, progress, totals = Encoder(), Progress(), Totals()

@@ -70,7 +70,10 @@ class Log:
 
 
 @settings(max_examples=60, deadline=None)
-@given(sizes=st.lists(st.sampled_from(SIZES) | st.integers(0, 200), max_size=40), limit=st.sampled_from([1, BLOCK, 1 << 24]))
+@given(
+    sizes=st.lists(st.sampled_from(SIZES) | st.integers(0, 200), max_size=40),
+    limit=st.sampled_from([1, BLOCK, 1 << 24]),
+)
 def test_every_record_is_read(tmp_path_factory: pytest.TempPathFactory, sizes: list[int], limit: int) -> None:
     log = Log(tmp_path_factory.mktemp("log") / "run-x.wandb")
     records = numbered(sizes)

@@ -82,7 +82,8 @@ class MainScreen(Screen[None]):
         columns = partial(default_columns, workspace.catalog)
         yield FilterBar(self.view.where, FilterSuggester(columns, partial(values_of, workspace)))
         yield FrameTable(id="runs", fixed=1)
-        yield Below(workspace, self.marks, lambda: self.cursor_run)
+        self.below = Below(workspace, self.marks, lambda: self.cursor_run)
+        yield self.below
         yield Bar(id="keys")
 
     def on_mount(self) -> None:
@@ -101,11 +102,6 @@ class MainScreen(Screen[None]):
     def table(self) -> FrameTable:
         """The runs table."""
         return self.query_one("#runs", FrameTable)
-
-    @property
-    def below(self) -> Below:
-        """What lies below it."""
-        return self.query_one(Below)
 
     @property
     def cursor_run(self) -> RunKey | None:

@@ -53,6 +53,7 @@ class Below(Vertical):
         self.x_axis = XAxis.STEP
         self.log_y = False
         self.differing_only = True
+        self.files = FilesPane(id="files")
         self._details: tuple[RunKey, pl.DataFrame] | None = None
         self._details_of: object = None
 
@@ -64,12 +65,7 @@ class Below(Vertical):
                 yield DiffView(id="diff")
                 yield ChartGrid()
             yield RunPane(id="run")
-            yield FilesPane(id="files")
-
-    @property
-    def files(self) -> FilesPane:
-        """The files of the run under the cursor."""
-        return self.query_one(FilesPane)
+            yield self.files
 
     @property
     def grid(self) -> ChartGrid:

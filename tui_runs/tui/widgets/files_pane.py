@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.text import Text
 from textual import on
@@ -18,6 +18,8 @@ from tui_runs.errors import ArtifactError
 from tui_runs.frames.catalog import RunKey
 from tui_runs.tui.preview import preview_lines
 from tui_runs.tui.widgets.text_pane import TextPane
+
+_LONGEST_ADDRESS: Final = 60
 
 
 class Entry(NamedTuple):
@@ -72,20 +74,17 @@ class FilesPane(Horizontal):
         self._run: RunKey | None = None
         self._shown: Entry | None = None
         self._by_path: dict[str, TreeNode[Entry]] = {}
+        # Held rather than looked for: what was read may arrive while the app is being taken down.
+        self.file_tree: Tree[Entry] = Tree("", Entry("", directory=True), id="files-tree")
+        self.file_tree.show_root = False
+        self.file_tree.guide_depth = 2
+        self._preview, self._text = TextPane(id="preview"), Static(id="preview-text", markup=False)
 
     def compose(self) -> ComposeResult:
         """The tree and the preview."""
-        tree: Tree[Entry] = Tree("", Entry("", directory=True), id="files-tree")
-        tree.show_root = False
-        tree.guide_depth = 2
-        yield tree
-        with TextPane(id="preview"):
-            yield Static(id="preview-text", markup=False)
-
-    @property
-    def file_tree(self) -> Tree[Entry]:
-        """The tree of files."""
-        return self.query_one("#files-tree", Tree)
+        yield self.file_tree
+        with self._preview:
+            yield self._text
 
     def show(self, run: RunKey | None) -> None:
         """Show the files of a run; those of the same run as before stay as they are."""
@@ -102,7 +101,7 @@ class FilesPane(Horizontal):
 
     def say(self, text: str) -> None:
         """Show a sentence where a file would be shown."""
-        self.query_one("#preview-text", Static).update(Text(text, self._muted))
+        self._text.update(Text(text, self._muted))
 
     @property
     def _muted(self) -> str:
@@ -114,17 +113,19 @@ class FilesPane(Horizontal):
         if run != self._run or node is None:
             return
         entries = [Entry(*row) for row in artifacts.frame.select("path", "directory", "size").iter_rows()]
-        expanded = {child.data.path for child in node.children if child.data and child.is_expanded}
-        node.remove_children()
-        for entry in entries:
-            self._by_path[entry.path] = self._add(node, entry)
-        if not artifacts.complete:
-            node.add_leaf(Text("… more than are listed", self._muted))
-        for path in expanded.intersection(self._by_path):
-            self._by_path[path].expand()
-        node.expand()
+        if [child.data for child in node.children if child.data] != entries:
+            expanded = {child.data.path for child in node.children if child.data and child.is_expanded}
+            node.remove_children()
+            for entry in entries:
+                self._by_path[entry.path] = self._add(node, entry)
+            if not artifacts.complete:
+                node.add_leaf(Text("… more than are listed", self._muted))
+            for path in expanded.intersection(self._by_path):
+                self._by_path[path].expand()  # which has it listed anew
         if artifacts.problems:
-            self.say(" ".join(f"{problem.what} {problem.remedy}" for problem in artifacts.problems))
+            self.say(
+                "\n".join(f"{_tail(problem.uri)}: {problem.what} {problem.remedy}" for problem in artifacts.problems)
+            )
         elif directory == "":
             self.say("Choose a file." if entries else "This run has no files.")
 
@@ -142,8 +143,8 @@ class FilesPane(Horizontal):
             self.say(f"{content.message} {content.remedy}")
             return
         lines = preview_lines(path, content, self._shown.size)
-        self.query_one("#preview-text", Static).update(Text("\n".join(lines)))
-        self.query_one("#preview").scroll_home(animate=False)
+        self._text.update(Text("\n".join(lines)))
+        self._preview.scroll_home(animate=False)
 
     @on(Tree.NodeExpanded)
     def _expanded(self, event: Tree.NodeExpanded[Entry]) -> None:
@@ -159,3 +160,9 @@ class FilesPane(Horizontal):
         self._shown = entry
         self.say(f"Reading {printable(entry.path)} …")
         self.post_message(self.ContentWanted(self._run, entry.path))
+
+
+def _tail(uri: str) -> str:
+    """The end of an address, which says more than its beginning."""
+    text = printable(uri)
+    return text if len(text) <= _LONGEST_ADDRESS else f"…{text[-_LONGEST_ADDRESS:]}"
