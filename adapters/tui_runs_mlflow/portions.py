@@ -151,7 +151,7 @@ class Portions:
         if row is None:
             return None
         shown = self._directories.get(self._snapshot.run_id(row), directory)
-        return row  # another has its id: reading it tells which of the two counts
+        return row if shown == directory else None  # another has its id: reading it tells which of the two counts
 
     def _show(self, row: int, directory: str) -> None:
         """Note that a run is shown from the snapshot."""

@@ -68,7 +68,8 @@ def runs_frame(facts: pl.DataFrame, tags: pl.DataFrame, metrics: pl.DataFrame) -
     return conform(
         frame.with_columns(
             pl.coalesce(known("name"), "tag_name").alias("name"),
-            pl.coalesce(known("user"), "tag_user").alias("user"),
+            # The record says "unknown" where the tag names whoever ran it.
+            pl.coalesce("tag_user", known("user")).alias("user"),
             pl.coalesce("tag_command", known("command")).alias("command"),
             pl.max_horizontal("newest_point", "started", "ended").alias("updated"),
             *(pl.col(f"tag_{name}").alias(name) for name in ("parent_id", "git_commit", "notes")),

@@ -151,16 +151,14 @@ def decode(records: Records, progress: Progress, *, fast: bool = True) -> Decode
 
 
 def _usual(
-    records: Records, heads: Heads, rows: Rows, row_of: np.ndarray, progress: Progress, found: Found, summed: Kind
+    records: Records, heads: Heads, rows: Rows, row_of: np.ndarray, progress: Progress, found: Found, summed: int
 ) -> dict[int, bytes]:
     """Decode usual records; the contents of those that turned out not to be."""
     odd = decode_usual(records, heads, row_of, rows.step, progress.keys, progress.lookup, found, summed)
     return {i: records.data[heads.begin[i] : heads.end[i]].tobytes() for i in odd}
 
 
-def _history(
-    content: bytes, record: int, row: int, at: int, keys: Keys, rows: Rows, found: Found, summed: Kind
-) -> None:
+def _history(content: bytes, record: int, row: int, at: int, keys: Keys, rows: Rows, found: Found, summed: int) -> None:
     history = decode_history(content)
     if history.step is not None:
         rows.step[row] = history.step

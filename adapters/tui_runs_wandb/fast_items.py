@@ -78,7 +78,7 @@ def classify(records: Records) -> Heads:
 
 
 def decode_usual(
-    records: Records, heads: Heads, row_of: Whole, steps: Whole, keys: Keys, lookup: Lookup, found: Found, summed: Kind
+    records: Records, heads: Heads, row_of: Whole, steps: Whole, keys: Keys, lookup: Lookup, found: Found, summed: int
 ) -> list[int]:
     """Decode all usual records.
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tui_runs_wandb.fast_keys import gather
+from tui_runs_wandb.fast_keys import any_bit, gather
 from tui_runs_wandb.points import Floats, Whole
 from tui_runs_wandb.transaction_log import Bytes
 
@@ -28,6 +28,7 @@ _NEWLINE: Final = np.frombuffer(b"\n       ", "<u8")[0]
 _SIZE: Final = np.arange(_LONGEST + 1)[:, None] - np.array([[16, 8, 0]])
 _FREE: Final = np.array([(1 << 8 * (8 - count)) - 1 for count in range(9)], np.uint64)[np.clip(_SIZE, 0, 8)]
 """By length of a text and by word of the three that end with it: the bytes that are not of the text."""
+_KEPT: Final = ~_FREE
 _BLANKS: Final = _FREE & np.uint64(ord(" ") * _EVERY)
 _ZEROS: Final = _FREE & np.uint64(ord("0") * _EVERY)
 _NUMBER, _TRUE, _FALSE, _OBJECT = 1, 2, 3, 4
@@ -71,13 +72,14 @@ def _convert_numbers(data: Bytes, end: Whole, size: Whole) -> tuple[Floats, Flag
     """Texts of at most 24 bytes as numbers, and which of them are some."""
     if not len(end):
         return np.empty(0), np.empty(0, bool)
-    text = gather(data, end - _LONGEST, _LONGEST) & ~_FREE.take(size, axis=0)
+    text = gather(data, end - _LONGEST, _LONGEST)
+    text &= _KEPT.take(size, axis=0)
     lines = np.empty((len(end), 4), np.uint64)
     np.bitwise_or(text, _BLANKS.take(size, axis=0), out=lines[:, :3])
     lines[:, 3] = _NEWLINE
     text |= _ZEROS.take(size, axis=0)
     # Less than "+" is what could end a line or a field; with the highest bit set it is no ASCII.
-    plain = (np.bitwise_or.reduce((text - _LEAST) & ~text | text, axis=1) & _HIGH) == 0
+    plain = (any_bit((text - _LEAST) & ~text | text) & _HIGH) == 0
     if not plain.all():
         lines[~plain, :3] = _BLANKS[0]
     parsed = pl.read_csv(

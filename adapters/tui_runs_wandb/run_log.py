@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -25,8 +26,9 @@ STRETCH: Final = 16 << 20
 """Bytes of a file that are decoded at once."""
 _MERGED: Final = 4 << 20
 """Stretches of a growing file are merged up to this size."""
-_GENERATION: Final = 48
-"""Bits of a cursor that are an offset; above them stands how often the file was replaced."""
+_OFFSET_BITS: Final = 40
+"""Bits of a cursor that are an offset; above them stands which file it is of: another has another number."""
+_FILES: Final = count(1)
 _SETTLED_SECONDS: Final = 5.0
 """After so long without a write, what cannot be read at the end of a file is said to be damaged."""
 
@@ -111,7 +113,6 @@ class RunLog:
         self.stamp: tuple[int, int] | None = None
         self.strange = False
         self.whole = False
-        self._generation = -1
         self._identity = 0
         self._doubtful = False
         self._begin_anew()
@@ -122,7 +123,7 @@ class RunLog:
         self.totals = Totals()
         self._reader = LogReader()
         self._stretches: list[_Stretch] = []
-        self._generation += 1
+        self._file = next(_FILES)
         self.whole = False
 
     @property
@@ -298,7 +299,7 @@ class RunLog:
         """From where each metric that is wanted and has points is to be read; and which of them were replaced."""
         keys = self.progress.keys
         names = cursor.keys() if wanted is None else cursor.keys() & wanted
-        restarted = {name for name in names if cursor[name] and cursor[name] >> _GENERATION != self._generation}
+        restarted = {name for name in names if cursor[name] and cursor[name] >> _OFFSET_BITS != self._file}
         numbers = range(len(keys.names)) if wanted is None else sorted(map(keys.find, wanted), key=lambda n: n or 0)
         starts: dict[int, int] = {}
         for number in numbers:
@@ -306,12 +307,12 @@ class RunLog:
                 continue
             if keys.is_metric(number):
                 name = keys.names[number]
-                read = 0 if name in restarted else cursor.get(name, 0) & (1 << _GENERATION) - 1
+                read = 0 if name in restarted else cursor.get(name, 0) & (1 << _OFFSET_BITS) - 1
                 starts[number] = max(read, int(self.totals.first_end[number]) - 1)
         return starts, restarted
 
     def _place(self, offset: int) -> int:
-        return self._generation << _GENERATION | offset
+        return self._file << _OFFSET_BITS | offset
 
     def _read_again(self, stretch: _Stretch) -> Points:
         progress = Progress(self.progress.keys, stretch.rows, stretch.samples, self.progress.streamed)

@@ -593,60 +593,61 @@ ALONE = """
 import json, os, sys
 from tui_runs.errors import SourceLostError
 from tui_runs_wandb.cloud.store import CloudStore
-source = CloudStore(sys.argv[1])
-before = dict(os.environ), sys.excepthook, sys.exit
+location, run_id, key = sys.argv[1:]
+untouched = lambda: (dict(os.environ), sys.excepthook, sys.exit)
+
+def core():
+    connection = sys.modules["wandb.sdk.wandb_setup"]._singleton._connection
+    return connection and connection._proc._process
+
+before = untouched()
+source = CloudStore(location)
 assert "wandb" not in sys.modules
 try:
-    rows = sum(batch.runs.height for batch in source.scan())
-    points = source.history(sys.argv[2:]).frame.height
-    told = ""
+    told = list(source.scan())
 except SourceLostError as error:
-    rows = points = None
     told = f"{error.message} {error.remedy}"
-setup = sys.modules["wandb.sdk.wandb_setup"]
-connection = setup._singleton._connection
-core = connection and connection._proc._process
-running = core and core.poll() is None
-scratch = os.environ["WANDB_DIR"]
 source.close()
-same = before == (dict(os.environ), sys.excepthook, sys.exit)
-print(json.dumps([rows, points, told, running, core and core.poll() is not None, same, os.path.exists(scratch)]))
+assert untouched() == before
+
+os.environ["WANDB_API_KEY"] = key
+before = untouched()
+source = CloudStore(location)
+rows = sum(batch.runs.height for batch in source.scan())
+points = source.history([run_id]).frame.height
+process, scratch = core(), os.environ["WANDB_DIR"]
+assert process.poll() is None and os.path.isdir(scratch)
+source.close()
+assert process.poll() is not None and not os.path.exists(scratch)
+assert untouched() == before
+print(json.dumps([told, rows, points]))
 """
 
 
-def alone(tmp_path: Path, environment: dict[str, str], *arguments: str) -> tuple[list[Any], Path]:
-    """What the script says on a terminal, and the directory that it worked in."""
+def test_alone_on_a_terminal_it_asks_nobody_and_leaves_nothing_behind(
+    cloud: CloudServer, path: str, tmp_path: Path
+) -> None:
+    """In a process of its own, first without a key: wandb would ask for one, and waits for an answer."""
     import pexpect
 
+    run = logged(cloud.add(path, "one"), 5)
     work = tmp_path / "work"
     work.mkdir()
-    environment |= {"PATH": "/usr/bin:/bin", "TERM": "xterm"}
-    done = pexpect.spawn(
-        sys.executable, ["-c", ALONE, *arguments], cwd=str(work), env=environment, timeout=60, encoding="utf-8"
-    )
+    environment = {**login(cloud.url, tmp_path), "PATH": "/usr/bin:/bin", "TERM": "xterm"}
+    del environment["WANDB_API_KEY"]
+    arguments = ["-c", ALONE, f"wandb://{path}", run.name, KEY]
+    done = pexpect.spawn(sys.executable, arguments, cwd=str(work), env=environment, timeout=60, encoding="utf-8")
     done.expect(pexpect.EOF)
     done.close()
     assert done.exitstatus == 0, done.before
-    assert KEY not in str(done.before)
-    lines = str(done.before).split("\r\n")
-    assert len(lines) == 2, lines  # nothing is said but what the script says
-    return json.loads(lines[0]), work
-
-
-class TestAlone:
-    def test_leaves_nothing_behind(self, cloud: CloudServer, path: str, tmp_path: Path) -> None:
-        run = logged(cloud.add(path, "one"), 5)
-        said, work = alone(tmp_path, login(cloud.url, tmp_path), f"wandb://{path}", run.name)
-        assert said == [1, 10, "", True, True, True, False]
-        assert list(work.iterdir()) == []
-        assert [entry.name for entry in tmp_path.iterdir()] == ["work"]
-
-    def test_without_a_key_nobody_is_asked_for_one(self, cloud: CloudServer, path: str, tmp_path: Path) -> None:
-        environment = login(cloud.url, tmp_path)
-        del environment["WANDB_API_KEY"]
-        (_, _, told, *_), work = alone(tmp_path, environment, f"wandb://{path}")
-        assert told.startswith(f"wandb has no key for {cloud.url}. Run `wandb login --host={cloud.url}`")
-        assert list(work.iterdir()) == []
+    said = str(done.before).split("\r\n")
+    assert len(said) == 2, said  # nothing is said but what the script says
+    assert KEY not in said[0]
+    told, rows, points = json.loads(said[0])
+    assert told.startswith(f"wandb has no key for {cloud.url}. Run `wandb login --host={cloud.url}`")
+    assert (rows, points) == (1, 10)
+    assert list(work.iterdir()) == []
+    assert [entry.name for entry in tmp_path.iterdir()] == ["work"]
 
 
 # --- beside the same run on a disk ------------------------------------------------------------------------------------

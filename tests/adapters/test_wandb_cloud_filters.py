@@ -147,7 +147,8 @@ def test_filters(condition: Condition, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "condition",
     [
-        Word("x"), Compare("params.lr", "=", "0.1"), Compare("params.a.b", "=", "x"), Compare("params.$where", "=", "x"),
+        Word("x"), Compare("params.lr", "=", "0.1"), Compare("params.a.b", "=", "x"),
+        Compare("params.$where", "=", "x"),
         Compare("metrics.system/cpu", ">", 1.0), Compare("name", "like", "a%"), Compare("metrics.loss", "<", NAN),
         Either((Compare("group", "=", "a"), Word("x"))), Not(Compare("name", "=", "a")), Either(()),
     ],

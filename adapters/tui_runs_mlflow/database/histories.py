@@ -69,7 +69,8 @@ class _Reading:
     def read(self, run_ids: Sequence[str], metrics: Sequence[str] | None) -> History:
         """Read on, some hundred runs after the other."""
         blocks = (run_ids[start : start + _RUNS] for start in range(0, len(run_ids), _RUNS))
-        complete = all(self._read_runs(block, metrics) for block in blocks)
+        wanted = None if metrics is None else list(dict.fromkeys(metrics))
+        complete = all(self._read_runs(block, wanted) for block in blocks)
         points = self._frames[0] if len(self._frames) == 1 else pl.concat([empty(POINTS), *self._frames])
         frame = points.select("run_id", "key", "step", time_of(pl.col("ms")).alias("time"), number_of("value"))
         return History(frame, self._cursor, complete, frozenset(self._restarted))
@@ -80,9 +81,9 @@ class _ByRowid(_Reading):
         there = _keys_by_run(self._reader.ask(self._reader.queries.keys(run_ids, metrics)), metrics)
         self._check(there)
         for run_id in run_ids:
-            keys = there.get(run_id, [])
-            begun = [key for key in keys if self._cursor.get((run_id, key), 0)]
-            new = [key for key in keys if key not in begun]
+            new, begun = list[str](), list[str]()
+            for key in there.get(run_id, ()):
+                (begun if self._cursor.get((run_id, key), 0) else new).append(key)
             for part in (new, begun):
                 if part and not self._read_on(run_id, part):
                     return False
@@ -123,9 +124,10 @@ class _ByRowid(_Reading):
 class _ByCount(_Reading):
     def _read_runs(self, run_ids: Sequence[str], metrics: Sequence[str] | None) -> bool:
         counts = self._reader.ask(self._reader.queries.counts(run_ids, metrics))
+        wanted = None if metrics is None else frozenset(metrics)
         grown: dict[str, list[tuple[str, int]]] = {}
         for run_id, key, count in counts.iter_rows():
-            if (metrics is None or key in metrics) and self._cursor.get((run_id, key), 0) >> _CHECKSUM_BITS != count:
+            if (wanted is None or key in wanted) and self._cursor.get((run_id, key), 0) >> _CHECKSUM_BITS != count:
                 grown.setdefault(run_id, []).append((key, count))
         return all(self._read_run(run_id, grown.get(run_id, [])) for run_id in run_ids)
 
@@ -169,8 +171,9 @@ def _checksum(point: tuple[object, ...]) -> int:
 
 
 def _keys_by_run(series: pl.DataFrame, metrics: Sequence[str] | None) -> dict[str, list[str]]:
+    wanted = None if metrics is None else frozenset(metrics)
     found: dict[str, list[str]] = {}
     for run_id, key in series.iter_rows():
-        if run_id is not None and key is not None and (metrics is None or key in metrics):
+        if run_id is not None and key is not None and (wanted is None or key in wanted):
             found.setdefault(run_id, []).append(key)
     return found

@@ -164,7 +164,7 @@ class RunReader:
             if size > _POINTS_AT_ONCE:
                 frames.append(self._extremes_in_pages(run_id, keys, until))
                 continue
-            if points + size > _POINTS_AT_ONCE:
+            if points + size > _POINTS_AT_ONCE or len(block) == _RUNS_NAMED:
                 frames.append(self.ask(self.queries.extremes(block, keys, until=until)))
                 block, points = [], 0
             block.append(run_id)

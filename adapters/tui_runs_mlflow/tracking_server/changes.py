@@ -14,7 +14,7 @@ from typing import Final
 
 from tui_runs.adapter import Change, Focus
 from tui_runs_mlflow.tracking_server.client import ClosedError, TrackingClient
-from tui_runs_mlflow.tracking_server.listing import SIZES, Listing
+from tui_runs_mlflow.tracking_server.listing import IDS_AT_ONCE, SIZES, Listing
 from tui_runs_mlflow.tracking_server.readings import Readings
 from tui_runs_mlflow.tracking_server.seen_runs import SeenRuns
 from tui_runs_mlflow.tracking_server.served_runs import MetricRow, ServedRun, metrics_batch
@@ -33,7 +33,6 @@ _CLOSE_LIMIT: Final = 200
 """Running runs that are asked for, those that started last: crashed ones say for ever that they run."""
 _NEWEST_SIZES: Final = (10, 100, 1000)
 """Runs a page, while there are unknown ones among them."""
-_IDS_AT_ONCE: Final = 100
 
 
 class ServerFollower:
@@ -132,8 +131,8 @@ class ServerFollower:
 
     def _look_at(self, run_ids: Sequence[str]) -> Iterator[Change]:
         """Compare some runs that were there; those that are not shown any more are said to be gone."""
-        for start in range(0, len(run_ids), _IDS_AT_ONCE):
-            asked = run_ids[start : start + _IDS_AT_ONCE]
+        for start in range(0, len(run_ids), IDS_AT_ONCE):
+            asked = run_ids[start : start + IDS_AT_ONCE]
             runs = self._listing.runs_of(asked)
             yield from self._compare(runs)
             gone = set(asked) - {run.run_id for run in runs}
@@ -143,13 +142,14 @@ class ServerFollower:
                 yield Change(removed=sorted(gone))
 
     def _look_at_all(self) -> Iterator[list[Change]]:
-        """Compare every run, a page at a time."""
+        """Compare every run, a page at a time; what was found out is said before anything else is asked."""
         missing = self._seen.ids()
         for page in self._listing.pages(sizes=SIZES[1:]):
             missing.difference_update(run.run_id for run in page.runs)
             yield list(self._compare(page.runs))
         # One that was deleted meanwhile moves the others up, so that some may have slipped through.
-        yield list(self._look_at(sorted(missing)))
+        for change in self._look_at(sorted(missing)):
+            yield [change]
 
     def _compare(self, runs: Iterable[ServedRun]) -> Iterator[Change]:
         """Say what differs from what was said of these runs."""

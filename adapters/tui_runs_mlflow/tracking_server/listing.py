@@ -19,11 +19,13 @@ its runs in files reads all of them again for each."""
 NEWEST_FIRST: Final = ("attributes.start_time DESC",)
 _EXPERIMENTS_AT_ONCE: Final = 500
 """Experiments of one search; databases limit what one statement may name."""
+IDS_AT_ONCE: Final = 100
+"""Runs that are asked for by their ids in one search."""
 _NAMED: Final = 10
 """Experiments that are offered where none has the name that was given."""
 
 
-class RunPage(NamedTuple):
+class ListedRuns(NamedTuple):
     """Some runs, and what could not be read among them."""
 
     runs: list[ServedRun]
@@ -75,7 +77,7 @@ class Listing:
         sizes: Sequence[int] = SIZES,
         limit: int | None = None,
         experiment_ids: Sequence[str] | None = None,
-    ) -> Iterator[RunPage]:
+    ) -> Iterator[ListedRuns]:
         """Search runs; none comes twice.
 
         Args:
@@ -92,7 +94,7 @@ class Listing:
         """
         ids = list(self.experiments if experiment_ids is None else experiment_ids)
         seen: set[str] = set()
-        for start in range(0, len(ids), _EXPERIMENTS_AT_ONCE):
+        for start in range(0, len(ids) if limit != 0 else 0, _EXPERIMENTS_AT_ONCE):
             token: str | None = None
             left = limit
             for size in chain(sizes, repeat(sizes[-1])):
@@ -111,20 +113,21 @@ class Listing:
                     break
 
     def runs_of(self, run_ids: Sequence[str]) -> list[ServedRun]:
-        """These runs, as far as they are there and wanted; 100 at most.
+        """These runs, as far as they are there and wanted.
 
         Raises:
             SourceLostError: the server cannot be read.
             ClosedError: the client was closed.
         """
-        if not run_ids:
-            return []
-        listed = ", ".join(f"'{run_id}'" for run_id in run_ids)
-        pages = self.pages(where=f"attributes.run_id IN ({listed})", sizes=(len(run_ids),))
-        return [run for page in pages for run in page.runs]
+        runs: list[ServedRun] = []
+        for start in range(0, len(run_ids), IDS_AT_ONCE):
+            asked = ", ".join(f"'{run_id}'" for run_id in run_ids[start : start + IDS_AT_ONCE])
+            for page in self.pages(where=f"attributes.run_id IN ({asked})", sizes=(IDS_AT_ONCE,)):
+                runs += page.runs
+        return runs
 
-    def _read(self, said: Sequence[object], seen: set[str]) -> RunPage:
-        page = RunPage([], [])
+    def _read(self, said: Sequence[object], seen: set[str]) -> ListedRuns:
+        page = ListedRuns([], [])
         for one in said:
             try:
                 run = served_run(one)

@@ -15,7 +15,7 @@ from tui_runs_mlflow.tracking_server.changes import ServerFollower
 from tui_runs_mlflow.tracking_server.client import ClosedError, TrackingClient
 from tui_runs_mlflow.tracking_server.details import read_details
 from tui_runs_mlflow.tracking_server.filters import Search, search_of
-from tui_runs_mlflow.tracking_server.listing import Listing, RunPage
+from tui_runs_mlflow.tracking_server.listing import ListedRuns, Listing
 from tui_runs_mlflow.tracking_server.readings import Readings
 from tui_runs_mlflow.tracking_server.seen_runs import SeenRuns
 from tui_runs_mlflow.tracking_server.troubles import RefusedError, ServerLostError
@@ -83,7 +83,7 @@ class ServerStore:
         except RefusedError:  # a server that knows less, or more, than those of MLflow
             yield from self.scan()
 
-    def _batches(self, pages: Iterator[RunPage]) -> Iterator[RunBatch]:
+    def _batches(self, pages: Iterator[ListedRuns]) -> Iterator[RunBatch]:
         for page in pages:
             batch = self._listing.batch(page.runs, page.problems)
             for run in page.runs:

@@ -155,14 +155,12 @@ class Transport:
                 body = _read(response, request, is_closed)
             finally:
                 response.close()
-        moved = response.history or response.is_redirect
+        redirected_to = response.url if response.history else ""
         return Reply(
             response.status_code,
             body,
             str(credentials.host).rstrip("/"),
-            redirected_to=(response.headers.get("location", "") if response.is_redirect else response.url)
-            if moved
-            else "",
+            redirected_to=response.headers.get("location", "") if response.is_redirect else redirected_to,
             retry_after=response.headers.get("retry-after", ""),
         )
 

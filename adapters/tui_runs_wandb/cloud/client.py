@@ -159,7 +159,7 @@ class CloudClient:
     # --- how to ask -------------------------------------------------------------------------------------------------
 
     def _logged_in(self) -> Any:
-        """wandb's client; the first call imports wandb and starts its core process."""
+        """Wandb's client; the first call imports wandb and starts its core process."""
         if self._api is None:
             api = SESSION.api(self, self.place)
             if self._closed.is_set():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from tui_runs.schema import METRICS, PARAMS, RUNS, TIME, conform, empty
 from tui_runs_wandb.keys import INTERNAL, SYSTEM, TYPE
 from tui_runs_wandb.records import Path
 from tui_runs_wandb.run_frames import RunView, make_batch
-from tui_runs_wandb.values import Leaf, Number, dotted, encodable, float_of, leaves, parse, text_of
+from tui_runs_wandb.values import Leaf, Number, dotted, encodable, float_of, leaves, text_of
 
 STATES: Final = {
     "pending": "scheduled",
@@ -30,6 +29,7 @@ STATES: Final = {
 """W&B's states, source: docs.wandb.ai, "Run states"; and `Run.state` of wandb's public API."""
 SPELLED: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 """How W&B spells in JSON what JSON has not."""
+_PYTHONS: Final = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _OWN: Final = (*INTERNAL, "_wandb")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,6 +50,7 @@ class CloudRun:
         last_step: the highest step of its history; -1 for none.
         lines: how many calls of `log` there were.
         running: it may log more at any moment.
+        outline: see `outline_of`.
     """
 
     run_id: str
@@ -60,6 +61,7 @@ class CloudRun:
     last_step: int
     lines: int
     running: bool
+    outline: int
 
     def fingerprint(self) -> int:
         """Differs when anything differs that is shown."""
@@ -133,12 +135,47 @@ def _read(said: Any) -> CloudRun:
         last_step=int(history_keys.get("lastStep", -1)) if isinstance(history_keys, dict) else -1,
         lines=int(said.history_line_count or 0),
         running=status == "running",
+        outline=outline_of(said),
     )
 
 
+def outline_of(said: Any) -> int:
+    """Differs when anything differs that W&B tells of a run without its config and summary."""
+    facts = (said.name, said.state, said.group, said.job_type, said.commit, said.notes, said.heartbeat_at)
+    return hash((*map(str, facts), *map(str, said.tags or ())))
+
+
 def _parsed(said: object) -> object:
-    """What came as JSON, with the numbers as they would be written there."""
-    return parse(json.dumps(said).encode()) if isinstance(said, dict) else {}
+    """What came as JSON, with numbers as texts."""
+    return _written(said) if isinstance(said, dict) else {}
+
+
+def _written(value: object) -> object:
+    """A value as the files of runs have it, so that a run reads the same from there.
+
+    But for one thing: 1.0 is 1 here, as wandb-core makes no difference.
+    """
+    match value:
+        case dict():
+            return {key: _written(inner) for key, inner in value.items()}
+        case list():
+            return [_written(inner) for inner in value]
+        case float():
+            return Number(_spelled(value))
+        case int() if not isinstance(value, bool):
+            return Number(value)
+    return value
+
+
+def _spelled(value: float) -> str:
+    """A number as wandb writes it since 0.31: 0.00001 and 1e-6, where Python has 1e-05 and 1e-06."""
+    mantissa, exponential, exponent = repr(value).partition("e")
+    if not exponential:
+        return _PYTHONS.get(mantissa, mantissa)
+    power = int(exponent)
+    if power == -5:
+        return f"{value:.{5 + len(mantissa.partition('.')[2])}f}"
+    return f"{mantissa}e{power:+}"
 
 
 def value_of(leaf: Leaf) -> float | None:

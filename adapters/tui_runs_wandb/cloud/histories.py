@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tui_runs_wandb.cloud.cloud_run import SPELLED
-from tui_runs_wandb.keys import STEP, TIMESTAMP, Keys
+from tui_runs_wandb.keys import TIMESTAMP, Keys
 from tui_runs_wandb.points import NO_TIME, Floats, Rows
 from tui_runs_wandb.values import leaves
 
@@ -213,20 +214,22 @@ def download(run: Any, directory: str) -> Exports:
         run: a `wandb.apis.public.Run`.
         directory: where to put them.
     """
-    if not hasattr(run, "download_history_exports"):  # before wandb 0.24
+    if not hasattr(run, "download_history_exports"):  # an older wandb
         return Exports(())
     got = run.download_history_exports(tempfile.mkdtemp(dir=directory), require_complete_history=False)
+    if got.errors:
+        return Exports(())
     files: list[tuple[int, int, Path]] = []
     try:
         for path in got.paths:
             steps = pl.read_parquet(path, columns=["_step"])["_step"].cast(pl.Int64)
-            if steps.null_count() or not steps.is_sorted() or got.errors:
+            if steps.null_count() or not steps.is_sorted():
                 return Exports(())
             if len(steps):
                 files.append((int(steps[0]), int(steps[-1]), Path(path)))
     except (pl.exceptions.PolarsError, OSError):
         return Exports(())
     files.sort()
-    if any(later[0] <= earlier[1] for earlier, later in zip(files, files[1:], strict=False)):
+    if any(later[0] <= earlier[1] for earlier, later in pairwise(files)):
         return Exports(())
     return Exports([(last, path) for _, last, path in files])

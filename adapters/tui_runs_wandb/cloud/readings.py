@@ -1,4 +1,4 @@
-"""The histories of runs, read row by row as W&B keeps them, and what they add up to.
+"""The histories of runs, read as W&B keeps them, and what they add up to.
 
 A row holds all that one call of `log` said, so a run is read whole, whatever metrics were asked for; asking W&B for
 single metrics would give only the rows that have all of them. A cursor is the step after the last one that was read:
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -21,13 +21,17 @@ from tui_runs.adapter import Cursor, History, SeriesId
 from tui_runs.schema import HISTORY, TIME, empty
 from tui_runs_wandb.cloud.client import CloudClient
 from tui_runs_wandb.cloud.cloud_run import CloudRun, MetricRow, cloud_run
-from tui_runs_wandb.cloud.histories import Stretch, read_stretch
-from tui_runs_wandb.keys import Keys
-from tui_runs_wandb.points import NO_TIME, Points, Totals
+from tui_runs_wandb.cloud.histories import Budget, Exports, Stretch, download, scan
+from tui_runs_wandb.cloud.session import SESSION
+from tui_runs_wandb.cloud.troubles import MissingError, RefusedError
+from tui_runs_wandb.keys import SYSTEM, Keys
+from tui_runs_wandb.points import NO_TIME, Totals, sort_points
 
-_BUDGET: Final = 200_000
-"""Points of one call of `Readings.read`: 2 to 3 s of what wandb's client takes for each."""
+_BUDGET: Final = 1_000_000
+"""Points of one call of `Readings.read`, which only exports reach."""
 _BUDGET_SECONDS: Final = 1.5
+_WORTH_EXPORTS: Final = 2_000
+"""Rows of a history from which on its exports are asked for."""
 
 
 @dataclass(slots=True)
@@ -38,12 +42,18 @@ class _Reading:
         end: the step after the last one that is summed up.
         keys: of all of its metrics.
         totals: what they add up to.
+        whole: it was read to its end at some time.
+        told: what `end` was when this was told last.
+        exports: None where they were not asked for.
         lock: held while somebody reads.
     """
 
     end: int = 0
     keys: Keys = field(default_factory=Keys)
     totals: Totals = field(default_factory=Totals)
+    whole: bool = False
+    told: int = -1
+    exports: Exports | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def names(self) -> list[str]:
@@ -62,14 +72,11 @@ class _Reading:
                     start = min(start, max(place, int(self.totals.first_end[number])))
         return start
 
-    def add(self, points: Points, end: int) -> None:
-        """Sum up what comes after `self.end`."""
-        fresh = points.rows.end[points.row] >= self.end
-        if fresh.all():
-            self.totals.add(points)
-        elif fresh.any():
-            self.totals.add(points.where(fresh))  # type: ignore[attr-defined]
-        self.end = end
+    def add(self, said: Stretch) -> None:
+        """Sum up what comes after `end`; a step is what `Rows.end` says here."""
+        fresh = said.rows.step[said.row] >= self.end
+        self.totals.add(sort_points(said.rows, said.key[fresh], said.row[fresh], said.value[fresh]))
+        self.end = max(self.end, said.next_step)
 
 
 class Readings:
@@ -77,6 +84,157 @@ class Readings:
 
     Args:
         client: whom to ask.
-        scratch: makes a directory for files of the moment.
         on_news: called when `news` has something to say.
     """
+
+    def __init__(self, client: CloudClient, on_news: Callable[[], object]) -> None:
+        self._client, self._on_news = client, on_news
+        self._readings: dict[str, _Reading] = {}
+        self._news: dict[str, list[MetricRow]] = {}
+        self._lock = threading.Lock()
+
+    # --- what is known ------------------------------------------------------------------------------------------------
+
+    def rows(self, run: CloudRun) -> list[MetricRow]:
+        """The rows of a run's metrics, exact where its history has been read."""
+        with self._lock:
+            self._news.pop(run.run_id, None)
+            reading = self._readings.get(run.run_id)
+        return _rows(run, reading)
+
+    def news(self) -> dict[str, list[MetricRow]]:
+        """The metrics of the runs whose histories have been read to their ends since they were last said."""
+        with self._lock:
+            told, self._news = self._news, {}
+        return told
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Drop what is known of runs that are gone."""
+        with self._lock:
+            for run_id in run_ids:
+                self._readings.pop(run_id, None)
+                self._news.pop(run_id, None)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def read(self, run_ids: Sequence[str], metrics: Sequence[str] | None, cursor: Cursor) -> History:
+        """Read points after a cursor. See `tui_runs.adapter.Source.history`.
+
+        Raises:
+            CloudLostError: the server cannot be read.
+            RefusedError: the server does not answer such questions.
+            ClosedError: the client was closed.
+        """
+        wanted = None if metrics is None else frozenset(metrics)
+        places: dict[SeriesId, int] = dict(cursor)
+        frames: list[pl.DataFrame] = []
+        restarted: set[SeriesId] = set()
+        complete, budget, until = True, _BUDGET, time.monotonic() + _BUDGET_SECONDS
+        for said in self._runs(run_ids) if wanted != frozenset() else ():
+            if budget <= 0 or (frames and time.monotonic() > until):
+                complete = False
+                break
+            try:
+                run = cloud_run(said)
+            except ValueError:
+                continue  # which the scan has reported
+            of_run = {name: place for (run_id, name), place in places.items() if run_id == run.run_id}
+            with self._lock:
+                reading = self._readings.setdefault(run.run_id, _Reading())
+            with reading.lock:
+                if run.last_step + 1 < reading.end:  # rewound, which W&B can do since 2024
+                    reading.end, reading.keys, reading.totals, reading.exports = 0, Keys(), Totals(), None
+                    restarted |= {(run.run_id, name) for name in of_run}
+                    of_run = {}
+                start = reading.start_of(reading.names() if wanted is None else wanted, of_run)
+                if start > run.last_step:
+                    stretch = None
+                else:
+                    try:
+                        stretch = self._stretch(said, run, reading, start, budget)
+                    except MissingError:
+                        continue  # gone in this moment
+                    reading.add(stretch)
+                    frames.append(_frame(run.run_id, stretch, reading.keys, wanted, of_run))
+                    budget -= len(stretch.key)
+                end = max(start, stretch.next_step) if stretch else start
+                names = {*of_run, *reading.names()} if wanted is None else wanted
+                places.update({(run.run_id, name): max(end, of_run.get(name, 0)) for name in names})
+                complete = complete and end > run.last_step
+                self._tell(run, reading)
+        return History(pl.concat(frames) if frames else empty(HISTORY), places, complete, frozenset(restarted))
+
+    def _runs(self, run_ids: Sequence[str]) -> list[Any]:
+        """What there is of these runs, in one request."""
+        if not run_ids:
+            return []
+        pages = self._client.pages({"name": {"$in": list(run_ids)}}, sizes=(len(run_ids),))
+        found = {said.id: said for page in pages for said in page.runs}
+        return [found[run_id] for run_id in dict.fromkeys(run_ids) if run_id in found]
+
+    def _stretch(self, said: Any, run: CloudRun, reading: _Reading, start: int, budget: int) -> Stretch:
+        if reading.exports is None and start == 0 and run.lines >= _WORTH_EXPORTS:
+            try:
+                reading.exports = self._client.ask(lambda: download(said, SESSION.scratch))
+            except (MissingError, RefusedError):
+                reading.exports = Exports(())
+        exports = reading.exports
+        if exports is not None and start < exports.end:
+            return exports.read(start, reading.keys, budget)
+        limits = Budget(budget, _BUDGET_SECONDS)
+        return self._client.ask(lambda: scan(said, start, run.last_step + 1, run.lines, reading.keys, limits))
+
+    def _tell(self, run: CloudRun, reading: _Reading) -> None:
+        """Note that a history is known whole, where that is new."""
+        if reading.end <= run.last_step or reading.told == reading.end:
+            return
+        reading.whole, reading.told = True, reading.end
+        rows = _rows(run, reading)
+        with self._lock:
+            self._news[run.run_id] = rows
+        self._on_news()
+
+
+def _rows(run: CloudRun, reading: _Reading | None) -> list[MetricRow]:
+    """What a history adds up to; a value that its summary says is the last one, as W&B shows it."""
+    if reading is None or not reading.whole:
+        return [(key, value, *(None,) * 7, False) for key, value in run.summary.items()]
+    exact = reading.end > run.last_step
+    totals = reading.totals
+    columns = (
+        totals.last, totals.last_step, totals.last_time, totals.low, totals.low_step, totals.high, totals.high_step,
+        totals.count,
+    )  # fmt: skip
+    rows: dict[str, MetricRow] = {}
+    for name in reading.names():
+        number = reading.keys.find(name)
+        last, step, moment, *rest = (column[number].item() for column in columns)
+        said = run.summary.get(name, last)
+        if exact or repr(said) == repr(last):
+            rows[name] = (name, said, step, None if moment == NO_TIME else moment, *rest, exact)
+        else:  # there is a later point, which has not been read
+            rows[name] = (name, said, None, None, *rest, False)
+    for key, value in run.summary.items():
+        if key not in rows:
+            whole = exact and not key.startswith(SYSTEM)
+            rows[key] = (key, value, *(None,) * 6, 0 if whole else None, whole)
+    return list(rows.values())
+
+
+def _frame(
+    run_id: str, said: Stretch, keys: Keys, wanted: frozenset[str] | None, places: Mapping[str, int]
+) -> pl.DataFrame:
+    """The points of a stretch that were asked for. Schema HISTORY."""
+    shown = np.array([keys.is_metric(n) and (wanted is None or name in wanted) for n, name in enumerate(keys.names)])
+    place = np.array([places.get(name, 0) for name in keys.names], np.int64)
+    asked = shown[said.key] & (said.rows.step[said.row] >= place[said.key])
+    points = sort_points(said.rows, said.key[asked], said.row[asked], said.value[asked])
+    names = pl.Series("key", [keys.names[number] for number in points.keys.tolist()], dtype=pl.String)
+    index = np.repeat(np.arange(len(points.keys)), np.diff(points.bounds))
+    return pl.DataFrame({
+        "run_id": pl.Series([run_id], dtype=pl.String).new_from_index(0, len(index)),
+        "key": names.gather(index),
+        "step": said.rows.step[points.row],
+        "time": said.rows.time[points.row],
+        "value": points.value,
+    }).with_columns(pl.when(pl.col("time") != NO_TIME).then("time").cast(TIME).alias("time"))  # fmt: skip

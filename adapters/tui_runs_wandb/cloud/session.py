@@ -131,12 +131,13 @@ def _make_api(address: CloudAddress) -> Any:
     wandb = importlib.import_module("wandb")
     setup = importlib.import_module("wandb.sdk.wandb_setup")
     own = os.environ.get("WANDB_BASE_URL") or str(setup.singleton().settings.base_url)
+    names = {"entity": address.entity}  # or it would ask for the user's own
     if not address.server or is_same_server(address.server, own):
-        return _logged_in(wandb, {})
+        return _logged_in(wandb, names)
     # The key in the environment is for the server that wandb is set up for, and no other may learn it.
     hidden = {name: os.environ.pop(name) for name in _KEYS if name in os.environ}
     try:
-        return _logged_in(wandb, {"base_url": _SAAS_API if address.server == SAAS else address.server})
+        return _logged_in(wandb, {**names, "base_url": _SAAS_API if address.server == SAAS else address.server})
     finally:
         os.environ.update(hidden)
 
@@ -149,7 +150,7 @@ def _logged_in(wandb: Any, overrides: dict[str, str]) -> Any:
 
 
 def _singleton() -> Any:
-    """wandb's state; None where there is none, be it that wandb was never imported."""
+    """Wandb's state; None where there is none, be it that wandb was never imported."""
     return getattr(sys.modules.get("wandb.sdk.wandb_setup"), "_singleton", None)
 
 
