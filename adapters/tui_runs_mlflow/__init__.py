@@ -77,4 +77,8 @@ def _open_files(path: str, experiment: str | None, with_deleted: bool, *, with_c
         path, only = os.path.split(path)
     elif experiment is not None:
         only = experiment_named(path, experiment)
-    return FileStore(path, only=only, with_deleted=with_deleted)
+    if not with_cache:
+        return FileStore(path, only=only, with_deleted=with_deleted)
+    from platformdirs import user_cache_dir  # noqa: PLC0415
+
+    return FileStore(path, only=only, with_deleted=with_deleted, cache=user_cache_dir("tui-runs", appauthor=False))

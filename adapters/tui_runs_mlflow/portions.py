@@ -1,8 +1,8 @@
 """In which order the runs of a file store are shown: which are read, and which come from the snapshot of the last time.
 
 A run can be shown from the snapshot when its meta.yaml is as it was. That is nearly always enough for a run that
-has ended, which mlflow says in that file; but only a look at all of its files can tell, and takes half as long as
-reading them. So this is the order:
+has ended, which mlflow says in that file; but only a look at all of its files can tell, and takes a third of the time
+of reading them. So this is the order:
 
 1. the newest runs, looked at, and read where anything differs;
 2. the snapshot's other runs that have ended, without a look: their metrics are said not to be exact;

@@ -121,7 +121,7 @@ def read_run(
 ) -> RunRead | None:
     """Read one run's files; None where the directory is gone. Never raises for what it finds in there.
 
-    A deleted run that is not wanted is returned with its `meta` alone. Stamps cost a tenth of the time.
+    A deleted run that is not wanted is returned with its `meta` alone. Stamps cost a fifth of a scan's time.
     """
     run = RunRead(directory, experiment)
     path = os.path.join(directory, "meta.yaml")

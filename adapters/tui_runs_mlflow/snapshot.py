@@ -80,7 +80,7 @@ class Snapshot:
         return self._run_ids[row]
 
     def is_current(self, row: int) -> bool:
-        """Whether all files of a run are as they were. Looks at each of them, which costs half of reading them."""
+        """Whether all files of a run are as they were. Looks at each of them, for a third of what reading costs."""
         return digest_now(self._directories[row]) == self._digests[row]
 
     def known(self, row: int) -> KnownRun:

@@ -61,6 +61,11 @@ class TestMainScreen:
         keys = ("slash", *"cifar", "enter", *["right"] * 4, "s", *["right"] * 12, "x", "y")
         assert snap_compare(app, terminal_size=(120, 35), run_before=pressing(*keys))
 
+    @SIZES
+    def test_mistaken_filter(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:
+        keys = ("slash", *"val/loss", "space", "less_than_sign")
+        assert snap_compare(app, terminal_size=size, run_before=pressing(*keys))
+
 
 class TestDialogs:
     @SIZES

@@ -32,7 +32,10 @@ class Filter:
         """Why the text is not understood, or not yet."""
 
     def condition(self, text: str) -> Condition:
-        """What the text means. While it is half typed: what it meant before."""
+        """What the text means. While it is half typed: what it meant before, unless that was words alone.
+
+        The first word of a comparison is the name of a column, which no run need have in its texts.
+        """
         catalog = self._workspace.catalog
         read = (text, catalog.runs_version)
         if read != self._read:
@@ -41,12 +44,15 @@ class Filter:
             if not text.strip():
                 self._condition = All(())
                 return self._condition
+            from tui_runs.analysis.evaluation import columns_of  # noqa: PLC0415
             from tui_runs.analysis.query import parse  # noqa: PLC0415
 
             try:
                 self._condition = parse(text, known_columns(catalog), self._workspace.now())
             except QueryError as error:
                 self.mistake = error
+                if not columns_of(self._condition):
+                    self._condition = All(())
         return self._condition
 
 

@@ -14,8 +14,6 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-import polars as pl
-
 from tui_runs.adapter import Change, Focus
 from tui_runs.follow import FileWatch
 from tui_runs_mlflow.database.connection import Database, StampedFile
@@ -33,6 +31,7 @@ _LOOK_SHARE: Final = 0.15
 _SWEEP_SHARE: Final = 0.01
 """The same, for comparing all runs; and for reading whole histories that the scan has left, which ends."""
 _EXACT_SHARE: Final = 0.3
+_LONGEST_PAUSE: Final = 20.0
 _CLOSE_LIMIT: Final = 200
 """Running runs that are compared at each look. A database of crashed runs may have thousands."""
 _PAGE: Final = 500
@@ -54,8 +53,8 @@ class DatabaseFollower:
         self._closed = threading.Event()
         self._watch: FileWatch | None = None
         self._sweep: Iterator[set[str]] | None = None
+        self._sweep_stamp: object = None
         self._sweep_due = self._exact_due = 0.0
-        self._swept_stamp: object = seen.stamp
 
     def close(self) -> None:
         """End `changes`, from any thread."""
@@ -81,7 +80,7 @@ class DatabaseFollower:
                     yield from self._look(stamp, looked_at)
                 yield from self._compare_some()
                 yield from self._make_exact(looked_at)
-                self._closed.wait(max(_PAUSE, (time.monotonic() - begun) * (1 / _LOOK_SHARE - 1)))
+                self._closed.wait(max(_PAUSE, _pause_after(begun, _LOOK_SHARE)))
                 self._wait(watch, focus, looked_at)
         finally:
             if watch is not None:
@@ -98,7 +97,7 @@ class DatabaseFollower:
 
     def _wait(self, watch: FileWatch | None, focus: Focus, looked_at: frozenset[str]) -> None:
         """Wait until something may have been written, another focus is set, or there is work that is due."""
-        due = self._sweep_due if self._sweep is not None or self._swept_stamp != self._seen.stamp else float("inf")
+        due = self._sweep_due if self._seen.swept != self._seen.stamp else float("inf")
         if self._seen.inexact:
             due = min(due, self._exact_due)
         until = time.monotonic() + (focus.poll_seconds or _POLL_SECONDS)
@@ -124,14 +123,15 @@ class DatabaseFollower:
         if stamp == self._seen.stamp:
             return
         yield from self._look(stamp, focus.run_ids)
-        self._swept_stamp = stamp
         for page in self._pages_to_compare():
             yield from self._tell(page)
+        self._seen.swept = stamp
 
     def _look(self, stamp: object, looked_at: frozenset[str]) -> Iterator[Change]:
         """Tell what was added, and what has changed of the runs that are looked at closely."""
-        seen = self._seen
-        added = seen.growth.look(seen.looks.keys(), close := self._close_runs(looked_at))
+        seen, close = self._seen, self._close_runs(looked_at)
+        seen.todo |= self._differing(close)
+        added = seen.growth.look(seen.looks.keys(), close)
         if added is None:
             # Another file has its place, or its tables were rewritten: every run is told anew.
             seen.growth = growth_of(self._reader)
@@ -139,7 +139,10 @@ class DatabaseFollower:
             for page in self._pages_to_compare():
                 yield from self._tell(page)
         else:
-            yield from self._tell({*added.touched, *self._differing(close)}, added.metrics)
+            seen.todo.update(added.touched)
+            if added.metrics.height:
+                yield Change(metrics_only(added.metrics))
+            yield from self._tell(())
         seen.stamp = stamp
 
     def _close_runs(self, looked_at: frozenset[str]) -> list[str]:
@@ -159,17 +162,15 @@ class DatabaseFollower:
         if begun < self._sweep_due:
             return
         if self._sweep is None:
-            if self._swept_stamp == self._seen.stamp:
+            if self._seen.swept == self._seen.stamp:
                 return
-            self._swept_stamp = self._seen.stamp
-            self._sweep = self._pages_to_compare()
+            self._sweep, self._sweep_stamp = self._pages_to_compare(), self._seen.stamp
         page = next(self._sweep, None)
         if page is None:
-            self._sweep = None
+            self._sweep, self._seen.swept = None, self._sweep_stamp
         else:
             yield from self._tell(page)
-        ended = time.monotonic()
-        self._sweep_due = ended + (ended - begun) / _SWEEP_SHARE
+        self._sweep_due = time.monotonic() + _pause_after(begun, _SWEEP_SHARE)
 
     def _pages_to_compare(self) -> Iterator[set[str]]:
         """Go through all runs; those of each page that are new, look otherwise or have grown, at last those gone."""
@@ -185,16 +186,16 @@ class DatabaseFollower:
             after = page[-1]
         yield left & self._seen.looks.keys()
 
-    def _tell(self, run_ids: Collection[str], metrics: pl.DataFrame | None = None) -> Iterator[Change]:
-        """Read these runs anew and tell them, or that they are gone; and metrics of other runs."""
-        if metrics is not None and metrics.height:
-            yield Change(metrics_only(metrics))
-        todo = list(run_ids)
-        for start in range(0, len(todo), _BATCH):
-            some = todo[start : start + _BATCH]
+    def _tell(self, run_ids: Collection[str]) -> Iterator[Change]:
+        """Read these runs anew, and those still to be told; tell them, or that they are gone."""
+        todo = self._seen.todo
+        todo.update(run_ids)
+        while todo:
+            some = list(islice(todo, _BATCH))
             batch, looks = self._reader.read(some, exact=True)
             self._seen.note(looks, exact=True)
             removed = [run_id for run_id in some if run_id not in looks and self._seen.forget(run_id)]
+            todo.difference_update(some)
             if looks or removed:
                 yield Change(batch if looks else None, removed)
 
@@ -206,5 +207,12 @@ class DatabaseFollower:
         metrics = self._reader.exact_metrics(self._seen.next_inexact(looked_at))
         if metrics.height:
             yield Change(metrics_only(metrics))
-        ended = time.monotonic()
-        self._exact_due = ended + (ended - begun) / _EXACT_SHARE
+        self._exact_due = time.monotonic() + _pause_after(begun, _EXACT_SHARE)
+
+
+def _pause_after(begun: float, share: float) -> float:
+    """How long to do nothing after what began then, so that it takes this share of a core.
+
+    The time includes that in which whoever is told of changes was busy with them, or held them back: so not for ever.
+    """
+    return min((time.monotonic() - begun) * (1 / share - 1), _LONGEST_PAUSE)

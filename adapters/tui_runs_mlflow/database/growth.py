@@ -8,9 +8,10 @@ from typing import Final, NamedTuple, Protocol
 import polars as pl
 
 from tui_runs.adapter import SeriesId
+from tui_runs.errors import SourceLostError
 from tui_runs.schema import METRICS, empty
 from tui_runs_mlflow.database.extremes import Extremes, by_series, frame_of
-from tui_runs_mlflow.database.points import FOLLOWED, ends, touched_runs
+from tui_runs_mlflow.database.points import FOLLOWED, ends, row_beyond, touched_runs
 from tui_runs_mlflow.database.run_reader import RunReader
 
 _ROWS: Final = 15_000
@@ -79,19 +80,30 @@ class _NewRows:
         last, rows, there = self._ends(begin)
         if there != self._rows:
             return None
-        self._last, self._rows = last, rows
         touched: list[str] = []
         if any(last[table] != begin[table] for table in FOLLOWED if table != "metrics"):
             touched = self._reader.ask(touched_runs(begin, last))["run_id"].to_list()
+        try:
+            metrics = self._grown_metrics(known, begin["metrics"], last["metrics"])
+        except SourceLostError:
+            self._extremes.clear()  # they have points that will be read again
+            raise
+        self._last, self._rows = last, rows
+        return Added(touched, metrics)
+
+    def _grown_metrics(self, known: Collection[str], after: int, last: int) -> pl.DataFrame:
         grown: set[SeriesId] = set()
-        for after in range(begin["metrics"], last["metrics"], _ROWS):
-            grown |= self._grown(known, after, min(after + _ROWS, last["metrics"]))
+        while after < last:
+            end = self._reader.ask(row_beyond(None, after, _ROWS))["rowid"].to_list()
+            until = min(end[0], last) if end else last
+            grown |= self._grown(known, after, until)
+            after = until
         if not grown:
-            return Added(touched)
+            return _NOTHING
         extremes = {series: self._extremes[series] for series in grown}
         if len(self._extremes) > _REMEMBERED:
             self._extremes = extremes
-        return Added(touched, self._reader.exact_metrics(_runs_of(grown), frame_of(extremes)))
+        return self._reader.exact_metrics(_runs_of(grown), frame_of(extremes))
 
     def _ends(self, before: Mapping[str, int]) -> tuple[dict[str, int], list[str | None], list[str | None]]:
         """The last rowid of each table, what stands there, and what stands at the rowids that were the last before."""
@@ -132,9 +144,10 @@ class _NewestPoints:
         newest = self._reader.metrics(list(close))
         columns = ["run_id", "key", "last", "last_step", "last_time"]
         changed = newest.join(self._newest, on=columns, how="anti", nulls_equal=True)
-        self._newest = newest
         if changed.is_empty():
             return Added(touched)
         run_ids, keys = changed["run_id"].unique().to_list(), changed["key"].unique().to_list()
         extremes = self._reader.extremes(run_ids, keys).join(changed, on=["run_id", "key"], how="semi")
-        return Added(touched, self._reader.exact_metrics(run_ids, extremes))
+        metrics = self._reader.exact_metrics(run_ids, extremes)
+        self._newest = newest
+        return Added(touched, metrics)

@@ -42,12 +42,11 @@ def sizes(run_ids: Sequence[str]) -> Statement:
     return Statement(f"SELECT m.run_uuid, COUNT(*) FROM metrics m WHERE {which} GROUP BY m.run_uuid", parameters, SIZES)
 
 
-def row_beyond(run_id: str, after: int, count: int) -> Statement:
-    """The rowid of the point of a run that comes so many points after a rowid."""
-    sql = (
-        "SELECT m.rowid FROM metrics m WHERE m.run_uuid = :run AND m.rowid > :after ORDER BY m.rowid LIMIT 1 OFFSET :n"
-    )
-    return Statement(sql, {"run": run_id, "after": after, "n": count - 1}, {"rowid": pl.Int64})
+def row_beyond(run_id: str | None, after: int, count: int) -> Statement:
+    """The rowid of the point (of this run, or of any) that comes so many points after a rowid."""
+    which = "1 = 1" if run_id is None else "m.run_uuid = :run"
+    sql = f"SELECT m.rowid FROM metrics m WHERE {which} AND m.rowid > :after ORDER BY m.rowid LIMIT 1 OFFSET :skip"
+    return Statement(sql, {"run": run_id, "after": after, "skip": count - 1}, {"rowid": pl.Int64})
 
 
 def runs_at(rowids: Sequence[int]) -> Statement:

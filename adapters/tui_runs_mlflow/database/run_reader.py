@@ -24,8 +24,6 @@ _RUNS_NAMED: Final = 900
 """Runs that one statement may name: SQLite before 3.32 knows 999 parameters."""
 _RUNS_AT_ONCE: Final = 100
 """Runs that one statement goes through elsewhere."""
-
-
 _TEXTS: Final = pl.List(pl.String)
 _STATUS: Final = list(RECORDS).index("status")
 _NONE: Final = empty(METRICS)
@@ -98,8 +96,7 @@ class RunReader:
         packed = self.ask_of(self.queries.tags, shown)
         tags = self._texts(packed)
         metrics = self.exact_metrics(shown) if exact else self.metrics(shown)
-        facts = records.with_columns(status=_status(), start_ms="start_ms", end_ms="end_ms")
-        runs = runs_frame(facts.select(list(FACTS)), tags, metrics)
+        runs = runs_frame(records.with_columns(_status()).select(list(FACTS)), tags, metrics)
         if self.queries.dialect == "sqlite":
             looks = _looks(records, packed)
         else:

@@ -23,6 +23,8 @@ class Seen:
         growth: finds the points and runs that were added since.
         looks: how each run looked that is shown.
         running: those of them that are running, the newest first.
+        todo: runs that are to be told anew, and were not yet.
+        swept: the stamp when all runs were last compared with how they looked.
         inexact: runs whose whole histories were not read yet, in the order in which that is to happen.
     """
 
@@ -31,6 +33,8 @@ class Seen:
     looks: dict[str, Look] = field(default_factory=dict)
     running: dict[str, None] = field(default_factory=dict)
     inexact: dict[str, None] = field(default_factory=dict)
+    todo: set[str] = field(default_factory=set)
+    swept: object = None
 
     def note(self, looks: Mapping[str, Look], *, exact: bool) -> None:
         """Remember how these runs look, which are told of now: by the scan, or exact as they are new or changed."""
@@ -68,7 +72,8 @@ def begin(database: Database, reader: RunReader) -> Seen:
     Raises:
         SourceLostError: the database cannot be read.
     """
-    return Seen(stamp_of(database, reader), growth_of(reader))
+    stamp = stamp_of(database, reader)
+    return Seen(stamp, growth_of(reader), swept=stamp)
 
 
 def stamp_of(database: Database, reader: RunReader) -> object:

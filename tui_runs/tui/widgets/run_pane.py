@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 import polars as pl
+from rich.cells import chop_cells
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
@@ -80,19 +81,25 @@ class RunPane(TextPane):
         if details is None:
             facts.append("No run under the cursor.", looks["muted"])
         else:
-            _facts(facts, details.run, now, looks["muted"])
+            _facts(facts, details.run, now, looks["muted"], room)
             if details.details is not None:
-                _details(facts, details.details, looks)
-            _texts(facts, "tags", details.tags, looks)
+                _details(facts, details.details, looks, room)
+            _texts(facts, "tags", details.tags, looks, room)
             of_the_machine = pl.Series([is_system(key) for key in details.metrics["key"]], dtype=pl.Boolean)
             _metrics(values, _metric_rows("metric", details.metrics.filter(~of_the_machine)), looks, room)
             _metrics(values, _metric_rows("system metric", details.metrics.filter(of_the_machine)), looks, room)
-            _texts(values, "params", details.params, looks)
+            _texts(values, "params", details.params, looks, room)
         self.query_one("#run-facts", Static).update(facts)
         self.query_one("#run-values", Static).update(values)
 
 
-def _facts(text: Text, run: dict[str, object], now: datetime, muted: str) -> None:
+def _append(text: Text, value: str, indent: int, room: int) -> None:
+    """A value behind its label, folded between characters so that what follows stands below its start."""
+    lines = chop_cells(clip(printable(value), _LONGEST), max(room - indent, 8)) or [""]
+    text.append(f"\n{' ' * indent}".join(lines) + "\n")
+
+
+def _facts(text: Text, run: dict[str, object], now: datetime, muted: str, room: int) -> None:
     started, ended, updated = (_when(run[name]) for name in ("started", "ended", "updated"))
     text.append(printable(str(run["name"] or run["run_id"])), "bold")
     text.append(f"  {run['status']}\n", muted)
@@ -116,7 +123,7 @@ def _facts(text: Text, run: dict[str, object], now: datetime, muted: str) -> Non
     for name, value in facts:
         if value is not None:
             text.append(f"{name:<12}", muted)
-            text.append(printable(str(value)) + "\n")
+            _append(text, str(value), 12, room)
     if run["notes"]:
         text.append("notes\n", muted)
         for line in str(run["notes"]).splitlines()[:40]:
@@ -176,7 +183,7 @@ def _metrics(text: Text, rows: Sequence[tuple[str, ...]], looks: dict[str, str],
     text.append("\n")
 
 
-def _details(text: Text, details: pl.DataFrame, looks: dict[str, str]) -> None:
+def _details(text: Text, details: pl.DataFrame, looks: dict[str, str], room: int) -> None:
     """Each kind of thing under its heading, each thing with what is known of it."""
     for (group,), items in details.group_by(["group"], maintain_order=True):
         text.append(f"{printable(group)}\n", looks["muted"])
@@ -186,11 +193,11 @@ def _details(text: Text, details: pl.DataFrame, looks: dict[str, str]) -> None:
             width = min(max(map(len, keys)), 32)
             for key, value in zip(keys, rows["value"], strict=True):
                 text.append(f"    {key:<{width}}  ", looks["muted"])
-                text.append(clip(printable(value or ""), _LONGEST) + "\n")
+                _append(text, value or "", 6 + max(width, len(key)), room)
         text.append("\n")
 
 
-def _texts(text: Text, title: str, frame: pl.DataFrame, looks: dict[str, str]) -> None:
+def _texts(text: Text, title: str, frame: pl.DataFrame, looks: dict[str, str], room: int) -> None:
     if frame.is_empty():
         return
     text.append(f"{title}\n", looks["muted"])
@@ -201,5 +208,5 @@ def _texts(text: Text, title: str, frame: pl.DataFrame, looks: dict[str, str]) -
         if value == "":
             text.append('""\n', looks["warning"])
         else:
-            text.append(clip(printable(value), _LONGEST) + "\n")
+            _append(text, value, 2 + max(width, len(key)), room)
     text.append("\n")
