@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,14 @@ if str(ROOT) not in sys.path:  # the tests import each other as `tests.…`, how
 
 pytest.register_assert_rewrite("tests.adapters.contract", "tests.adapters.ledger", "tests.adapters.mlflow_stores")
 
+_CACHE = tempfile.TemporaryDirectory(prefix="tui-runs-cache-")  # goes with the process
 # Before anything imports mlflow: 3.x refuses file stores otherwise, and would report to its makers.
 os.environ.update(
     MLFLOW_ALLOW_FILE_STORE="true",
     MLFLOW_DISABLE_TELEMETRY="true",
     DO_NOT_TRACK="true",
     GIT_PYTHON_REFRESH="quiet",
+    XDG_CACHE_HOME=_CACHE.name,
 )
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
     os.environ.pop(name, None)

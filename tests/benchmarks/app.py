@@ -104,7 +104,7 @@ def prepare_leet(python: Path, directory: Path) -> Leet:
 
 
 def _command(store: Path) -> list[str]:
-    return [str(Path(sys.executable).parent / "tui-runs"), "open", str(store)]
+    return [str(Path(sys.executable).parent / "tui-runs"), "open", str(store), "--no-cache"]
 
 
 def measure_app(stores: Stores, leet: Leet | None, repeats: int, tell: Callable[[str], None]) -> Iterator[Row]:

@@ -24,7 +24,11 @@ class Database(Protocol):
     """Where it is, without a password."""
     kind: str
     """What it is, for a person: "MLflow SQLite database"."""
-    dialect: Dialect
+
+    @property
+    def dialect(self) -> Dialect:
+        """Whose SQL it understands."""
+        ...
 
     def frame(self, statement: str, parameters: Mapping[str, object], schema: Schema) -> pl.DataFrame:
         """Run one SELECT.
