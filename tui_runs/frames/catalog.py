@@ -41,6 +41,7 @@ class Column(NamedTuple):
         kind, dot, key = name.partition(".")
         return cls(kind, key) if dot and kind in ("params", "metrics", "tags") else cls("run", name)
 
+
 _HAS_POINTS: Final = pl.col("count").is_null() | (pl.col("count") > 0)
 """Of rows of METRICS; null: nobody has counted yet."""
 

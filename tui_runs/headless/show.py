@@ -16,6 +16,7 @@ from tui_runs.export.json_text import json_lines
 from tui_runs.export.text_table import TextColumn, cells_of, lay_out, styled, table_lines
 from tui_runs.export.values import json_value
 from tui_runs.frames.catalog import RunKey
+from tui_runs.frames.exactness import make_exact
 from tui_runs.frames.selection import wide
 from tui_runs.frames.workspace import Workspace
 from tui_runs.headless.narration import say
@@ -46,6 +47,7 @@ def show_run(stores: Stores, text: str, format_name: str) -> None:
     """
     with stores.read() as workspace, open_output() as output:
         run = run_named(workspace.catalog, text)
+        make_exact(workspace, run)
         if format_name == "json":
             output.write(json_lines([_run_object(workspace, run)]))
         else:
