@@ -14,15 +14,18 @@ _GIVE: Final = "Give a directory, such as ./wandb, one run's directory in it, or
 
 
 class WandbAdapter:
-    """W&B's local runs (`./wandb`), read without wandb."""
+    """W&B's local runs (`./wandb`), read without wandb; its cloud and servers, through wandb's client."""
 
     name = "wandb"
     options = (Option("stale-minutes", "Minutes without a write after which a run counts as stale.", default=10.0),)
 
     def match(self, location: str) -> Match | None:
-        """Recognise a directory of runs, one run's directory, or its log."""
+        """Recognise a directory of runs, one run's directory, or its log; or an address of the cloud."""
+        from tui_runs_wandb.cloud.address import cloud_address  # noqa: PLC0415
         from tui_runs_wandb.run_dir import is_store, run_at  # noqa: PLC0415
 
+        if cloud_address(location) is not None:
+            return Match("the address of a W&B project", certainty=1.0 if location.startswith("wandb:") else 0.95)
         path = _path_of(location)
         if path is None:
             return None
@@ -40,11 +43,18 @@ class WandbAdapter:
         return None
 
     def open(self, location: str, options: Mapping[str, OptionValue]) -> Source:
-        """Open a directory of runs, the directory of a project that has one, one run, or its log.
+        """Open a directory of runs, the directory of a project that has one, one run, or its log; or a project.
 
         Raises:
-            LocationError: there is nothing of W&B's, or it cannot be read.
+            LocationError: there is nothing of W&B's, or it cannot be read; a server that does not answer is told by
+                the source's `scan`.
         """
+        from tui_runs_wandb.cloud.address import cloud_address  # noqa: PLC0415
+
+        if cloud_address(location) is not None:
+            from tui_runs_wandb.cloud.store import CloudStore  # noqa: PLC0415
+
+            return CloudStore(location)
         from tui_runs_wandb.local_store import open_local  # noqa: PLC0415
 
         path = _path_of(location)

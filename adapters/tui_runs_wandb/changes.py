@@ -106,7 +106,7 @@ class RunFollower:
             self._runs.list_again()
         except OSError:
             raise lost(self._uri) from None
-        logs, said = self._runs.logs, self._runs.said
+        logs, said = self._runs.logs, dict(self._runs.said)
         return {run_id for run_id in logs if run_id not in said} | (said.keys() - logs.keys())
 
     def _cover(self, watch: FileWatch, looked_at: frozenset[str]) -> set[str]:
@@ -122,8 +122,8 @@ class RunFollower:
         return dirty | self._relist() if self._watched in new else dirty
 
     def _close_runs(self, looked_at: frozenset[str]) -> list[RunLog]:
-        said = self._runs.said
-        running = [run_id for run_id, one in list(said.items()) if one.status == "running"]
+        said = dict(self._runs.said)  # a scan may be adding to it
+        running = [run_id for run_id, one in said.items() if one.status == "running"]
         logs = self._runs.find(running)
         if len(logs) > _CLOSE_LIMIT:
             logs = sorted(logs, key=written_at, reverse=True)[:_CLOSE_LIMIT]

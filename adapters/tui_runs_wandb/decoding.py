@@ -45,7 +45,6 @@ class Progress:
 
     Args:
         keys: of the run; new ones are added.
-        lookup: of the same keys.
         rows: calls of `log` so far.
         samples: samples of the system so far.
         streamed: the user's process marks what it sends with a stream id.
@@ -53,14 +52,22 @@ class Progress:
     """
 
     keys: Keys = field(default_factory=Keys)
-    lookup: Lookup = field(init=False)
     rows: int = 0
     samples: int = 0
     streamed: bool = False
     summarised: bool = False
+    _lookup: Lookup | None = None
 
-    def __post_init__(self) -> None:
-        self.lookup = Lookup(self.keys)
+    @property
+    def lookup(self) -> Lookup:
+        """The spellings of the keys, for the fast decoder."""
+        if self._lookup is None:
+            self._lookup = Lookup(self.keys)
+        return self._lookup
+
+    def rest(self) -> None:
+        """Give back memory that is needed only while much is decoded: 50 KB, and there are runs by the thousand."""
+        self._lookup = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Decoded:
     malformed: int
 
 
-def decode(records: Records, progress: Progress, *, fast: bool = True) -> Decoded:
+def decode(records: Records, progress: Progress, *, fast: bool = True, with_points: bool = True) -> Decoded:
     """Decode records that follow those before.
 
     Args:
@@ -90,6 +97,7 @@ def decode(records: Records, progress: Progress, *, fast: bool = True) -> Decode
         progress: is brought up to date.
         fast: False decodes everything one by one; the result is the same, but for values of the summary that were
             overwritten among these records.
+        with_points: False leaves the points out, which is faster.
     """
     contents: dict[int, bytes] = {}
     own: set[int] = set()  # records of the summary that W&B made itself
@@ -124,7 +132,7 @@ def decode(records: Records, progress: Progress, *, fast: bool = True) -> Decode
     progress.samples += int(is_sample.sum())
     progress.rows += int((~is_sample).sum())
 
-    found = Found()
+    found = Found(with_points=with_points)
     if heads:
         contents |= _usual(records, heads, rows, row_of, progress, found, summed)
     others: list[tuple[int, bytes]] = []
@@ -162,7 +170,8 @@ def _history(content: bytes, record: int, row: int, at: int, keys: Keys, rows: R
     history = decode_history(content)
     if history.step is not None:
         rows.step[row] = history.step
-    found.add([(key, row, value, at) for item in history.items for key, value in numbers_in(item, keys)])
+    if found.with_points:
+        found.add([(key, row, value, at) for item in history.items for key, value in numbers_in(item, keys)])
     if summed == Kind.HISTORY:
         found.summary += [(at, record, item) for item in history.items]
 

@@ -18,9 +18,10 @@ from tui_runs_wandb.fast_keys import Lookup, Numbers, gather
 from tui_runs_wandb.fast_numbers import convert
 from tui_runs_wandb.found import Found, numbers_in
 from tui_runs_wandb.keys import Keys
+from tui_runs_wandb.log_chunks import Bytes
 from tui_runs_wandb.points import Floats, Whole
 from tui_runs_wandb.records import Item, Kind, decode_item
-from tui_runs_wandb.transaction_log import Bytes, Records
+from tui_runs_wandb.transaction_log import Records
 from tui_runs_wandb.wire import MalformedError
 
 Flags = NDArray[np.bool_]
@@ -101,7 +102,7 @@ def decode_usual(
     in_history = heads.kind[items.record] == Kind.HISTORY
     unclear = shapes.kind == _ODD
 
-    at = np.flatnonzero(in_history & ~unclear)
+    at = np.flatnonzero(in_history & ~unclear) if found.with_points else np.empty(0, np.int64)
     value, is_number, look = _numbers(data, shapes, at)
     unclear[at[look]] = True
     odd_items, broken = _decode_odd(data, items, np.flatnonzero(unclear))
@@ -118,7 +119,7 @@ def decode_usual(
     found.add([
         (key, int(row_of[items.record[i]]), number, int(items.begin[i]))
         for i, item in odd_items
-        if in_history[i]
+        if in_history[i] and found.with_points
         for key, number in numbers_in(item, keys)
     ])  # fmt: skip
     # Of what was set again and again only the last word is taken: nothing else can be seen of it afterwards.

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui_runs_wandb.keys import Keys
+from tui_runs_wandb.log_chunks import Bytes
 from tui_runs_wandb.points import Whole
 from tui_runs_wandb.records import Path, decode_item
-from tui_runs_wandb.transaction_log import Bytes
 
 Words = NDArray[np.uint64]
 Numbers = NDArray[np.int32]
@@ -20,9 +20,18 @@ _SHORT, _LONG = 32, 128
 _MOST: Final = 1 << 14
 """Spellings that a table holds; a run that has more makes up keys as it goes."""
 _SAMPLE: Final = 4096
+_KEPT: Final = {
+    width: np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)[
+        np.clip(np.arange(width + 1)[:, None] - 8 * np.arange(width // 8)[None, :], 0, 8)
+    ]
+    for width in (_SHORT, _LONG)
+}
+"""By width of a table, by size of a spelling, and by word: which bytes are of the spelling."""
 _BITS: Final = (12, 14, 16, 18, 20)
+_GOLDEN: Final = 0x9E3779B97F4A7C15
+"""2**64 divided by the golden ratio, odd: what Knuth multiplies hashes by. Its odd powers are odd too."""
 _MULTIPLIERS: Final = tuple(np.uint64(value) for value in (
-    0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB,
+    _GOLDEN, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB,
 ))  # fmt: skip
 
 
@@ -77,7 +86,7 @@ class Lookup:
 
     def _find(self, table: _Table, data: Bytes, begin: Whole, size: Whole) -> Numbers:
         words = gather(data, begin, table.width)
-        words &= table.kept.take(size, axis=0)
+        words &= _KEPT[table.width].take(size, axis=0)
         hashes = table.hashes(words)
         found = table.match(words, hashes)
         missing = np.flatnonzero(found < 0)
@@ -107,11 +116,7 @@ class _Table:
     def __init__(self, width: int) -> None:
         self.width = width
         self.known: set[bytes] = set()
-        size = np.arange(width + 1)[:, None] - 8 * np.arange(width // 8)[None, :]
-        low = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
-        self.kept = low[np.clip(size, 0, 8)]
-        """By size and word: which bytes are of the spelling."""
-        self._factors = np.array([pow(0x9E3779B97F4A7C15, 2 * i + 3, 1 << 64) | 1 for i in range(width // 8)], np.uint64)
+        self._factors = np.array([pow(_GOLDEN, 2 * i + 3, 1 << 64) for i in range(width // 8)], np.uint64)
         self._words = np.zeros((1, width // 8), np.uint64)
         self._numbers = np.array([-1], np.int32)
         self._shift, self._multiplier = np.uint64(64 - _BITS[0]), _MULTIPLIERS[0]
@@ -127,7 +132,7 @@ class _Table:
 
     def hashes(self, words: Words) -> Words:
         """A number for each spelling."""
-        hashes = words[:, 0] * self._factors[0]
+        hashes: Words = words[:, 0] * self._factors[0]
         for i in range(1, len(self._factors)):
             hashes += words[:, i] * self._factors[i]
         return hashes

@@ -13,8 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tui_runs_wandb.fast_keys import any_bit, gather
+from tui_runs_wandb.log_chunks import Bytes
 from tui_runs_wandb.points import Floats, Whole
-from tui_runs_wandb.transaction_log import Bytes
 
 Flags = NDArray[np.bool_]
 

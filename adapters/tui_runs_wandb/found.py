@@ -24,6 +24,7 @@ class Found:
         value: of points.
         at: of points.
         summary: (position, record, change).
+        with_points: points are wanted; False leaves them out.
     """
 
     key: list[NDArray[np.int32]] = field(default_factory=list)
@@ -31,6 +32,7 @@ class Found:
     value: list[Floats] = field(default_factory=list)
     at: list[Whole] = field(default_factory=list)
     summary: list[tuple[int, int, Item]] = field(default_factory=list)
+    with_points: bool = True
 
     def add(self, points: Sequence[tuple[int, int, float, int]]) -> None:
         """Add some points: key, row, value, position."""

@@ -46,7 +46,7 @@ _HISTORY_BYTES: Final = 16 << 20
 """Budget of one `history` call: 0.1 to 0.2 s."""
 _REMEDY: Final = "Give a directory, such as ./wandb, one run's directory in it, or a .wandb file."
 _HELD_BYTES: Final = 64 << 20
-"""Points that are kept of all runs together; those of the run asked for last are kept in any case."""
+"""Points that are kept of all runs together."""
 
 
 class LocalStore:
@@ -116,7 +116,7 @@ class LocalStore:
         while more:
             if self._closed.is_set():
                 return None
-            more = log.advance(keep=sum(self._held.values()) < _HELD_BYTES)
+            more = log.advance(keep=self._room() > log.size_held)
         self._hold(log)
         view = view_of(log, self._stale_after)
         self._runs.said[view.run_id] = Said.of(view)
@@ -158,8 +158,15 @@ class LocalStore:
             complete = complete and answer.complete
         return History(_history_frame(series), places, complete, frozenset(restarted))
 
+    def _room(self) -> int:
+        """Bytes of points that can still be kept."""
+        with self._lock:
+            return _HELD_BYTES - sum(self._held.values())
+
     def _hold(self, log: RunLog, *, latest: bool = False) -> None:
-        """Note how much is kept of a log, and forget others that were asked for longest ago."""
+        """Note how much is kept of a log; if it is too much, forget others that were asked for longest ago."""
+        if log.size_held > _HELD_BYTES:
+            log.forget_points()
         with self._lock:
             self._held[log.run.run_id] = log.size_held
             if latest:

@@ -156,8 +156,8 @@ class Totals:
         if rises.all():
             return points.bounds[1:] - 1
         key = np.repeat(points.keys, np.diff(points.bounds))
-        value = np.where(np.isnan(points.value), -np.inf, points.value)
-        order = np.lexsort((value, rows.time[points.row], rows.step[points.row], key))
+        value = points.value
+        order = np.lexsort((value, ~np.isnan(value), rows.time[points.row], rows.step[points.row], key))
         return order[points.bounds[1:] - 1]
 
     def _make_room(self, size: int) -> None:
@@ -171,5 +171,6 @@ def _later(
     step: Whole, time: Whole, value: Floats, than_step: Whole, than_time: Whole, than: Floats
 ) -> NDArray[np.bool_]:
     same_step, same_time = step == than_step, time == than_time
-    later: NDArray[np.bool_] = (step > than_step) | (same_step & ((time > than_time) | (same_time & (value > than))))
+    greater = (value > than) | (np.isnan(than) & ~np.isnan(value))
+    later: NDArray[np.bool_] = (step > than_step) | (same_step & ((time > than_time) | (same_time & greater)))
     return later

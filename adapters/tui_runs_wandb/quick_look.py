@@ -6,12 +6,13 @@ import os
 from typing import Final
 
 from tui_runs_wandb.decoding import Progress, decode
+from tui_runs_wandb.log_chunks import BLOCK
 from tui_runs_wandb.run_dir import RunDir, open_log
 from tui_runs_wandb.run_frames import RunView, quick_metrics, view_of_state
 from tui_runs_wandb.run_state import RunState
-from tui_runs_wandb.transaction_log import BLOCK, HEADER, LogReader, NotALogError, check_header
+from tui_runs_wandb.transaction_log import HEADER, LogReader, NotALogError, check_header
 
-_ENDS: Final = 2 * BLOCK
+_HEAD: Final = BLOCK - len(HEADER)
 
 
 def quick_view(run: RunDir, stale_after: float) -> RunView | None:
@@ -31,9 +32,9 @@ def quick_view(run: RunDir, stale_after: float) -> RunView | None:
         if not check_header(os.pread(descriptor, len(HEADER), 0)):
             return None
         state, progress = RunState(), Progress()
-        tail = (status.st_size - _ENDS) // BLOCK * BLOCK
-        for reader in (LogReader(), LogReader(tail, midway=True)):
-            state.apply(decode(reader.read(descriptor, _ENDS), progress))
+        tail = (status.st_size - BLOCK) // BLOCK * BLOCK  # one block, and what there is of another
+        for reader, size in ((LogReader(), _HEAD), (LogReader(tail, midway=True), status.st_size - tail)):
+            state.apply(decode(reader.read(descriptor, size), progress, with_points=False))
     except (OSError, NotALogError):
         return None
     finally:

@@ -15,7 +15,7 @@ Path: TypeAlias = tuple[str, ...]
 
 
 class Kind:
-    """The number of the field in which a `Record` has its content. No enum: numpy takes ten times as long over those."""
+    """The number of the field in which a `Record` has its content. No enum: numpy compares with those slowly."""
 
     HISTORY: Final = 2
     SUMMARY: Final = 3

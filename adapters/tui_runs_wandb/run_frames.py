@@ -81,7 +81,9 @@ def view_of_state(run: RunDir, state: RunState, updated: float | None, stale_aft
         status = "failed" if state.ended.code else "finished"
         last = state.last_time or 0
         ended = max(started or 0, (started or 0) + state.ended.runtime * 1_000_000, last) or None
-    elif updated is None or time.time() - updated > stale_after:
+    elif updated is None:
+        status = "unknown"
+    elif time.time() - updated > stale_after:
         status = "stale"
     view = RunView({
         "run_id": run.run_id,

@@ -208,7 +208,9 @@ class RunLog:
             self._add(before)
         if len(records.start) or self._reader.lost_so_far != lost:
             self.version += 1
-        self.whole = self.whole or not records.more
+        if not records.more:
+            self.whole = True
+            self.progress.rest()
         return records.more
 
     def _set_trouble(self, trouble: Problem | None) -> None:

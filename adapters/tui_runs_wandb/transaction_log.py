@@ -1,41 +1,24 @@
 """The framing of a `.wandb` file: LevelDB's log format with a header of its own, read on from where a read ended.
 
-A file is a header of 7 bytes and blocks of 32 KiB (the header counts inside the first). A block holds chunks: crc32
-of what follows the length (4 bytes), length (2), kind (1), payload. A record is one FULL chunk, or a FIRST, any MIDDLE
-and a LAST. Fewer than 7 bytes left in a block are padding. Source: LevelDB's log_format.md, and wandb-core's
-`leveldb/record.go` for the header and for the plain crc.
-
-Blocks do not depend on one another, so the chunks of many are found side by side with numpy. A block in which anything
-is wrong is walked again byte by byte: the next chunk whose crc holds is where reading goes on.
+A file is a header of 7 bytes and blocks of 32 KiB, the header counting inside the first. A record is one FULL chunk, or
+a FIRST, any MIDDLE and a LAST (`log_chunks`). Most files end on a FIRST without its LAST: the rest is not written yet.
 """
 
 from __future__ import annotations
 
 import os
-import struct
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final, TypeAlias
-from zlib import crc32
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK: Final = 1 << 15
+from tui_runs_wandb.log_chunks import CHUNK_HEAD, FIRST, FULL, LAST, Bytes, Chunks, Whole, block_end, find_chunks
+
 HEADER: Final = b":W&B\xe1\xbe\x00"
 """Ident, 0xBEE1 in little-endian, version 0."""
 PAD: Final = 512
 """Bytes around the data of `Records`: whoever looks a little ahead or back stays inside the buffer."""
-
-_CHUNK: Final = struct.Struct("<IHB")
-_FULL, _FIRST, _LAST = 1, 2, 4
-_SIDE_BY_SIDE: Final = 16
-"""Blocks from which numpy is faster than a loop over the chunks."""
-_SEARCH_BYTES: Final = 4 << 20
-"""Bytes whose crc is tried in search of the next whole chunk of one damaged block."""
-
-Bytes: TypeAlias = NDArray[np.uint8]
-Whole: TypeAlias = NDArray[np.int64]
 
 
 class NotALogError(Exception):
@@ -97,7 +80,7 @@ class LogReader:
         """
         while True:
             size = os.fstat(descriptor).st_size
-            end = min(size, max(_block_end(self.offset + limit - 1), _block_end(self.offset)))
+            end = min(size, max(block_end(self.offset + limit - 1), block_end(self.offset)))
             if end <= self.offset:
                 nothing = np.empty(0, np.int64)
                 return Records(np.zeros(2 * PAD, np.uint8), nothing, nothing, nothing)
@@ -112,7 +95,7 @@ class LogReader:
         data = np.zeros(end - begin + 2 * PAD, np.uint8)
         got = os.preadv(descriptor, [data.data[PAD : PAD + end - begin]], begin)
         final = final or got < end - begin
-        chunks = _find_chunks(data, PAD, PAD + got, begin, final=final)
+        chunks = find_chunks(data, PAD, PAD + got, begin, final=final)
         shift = begin - PAD
         records, reach, events = _join(data, chunks, begun=not self._midway)
         whole = np.flatnonzero(records)
@@ -123,7 +106,7 @@ class LogReader:
         return Records(data, start, stop, stop + shift, more=not final, doubtful=chunks.doubtful)
 
     def _count_lost(
-        self, data: Bytes, start: Whole, whole: Whole, events: list[int], chunks: _Chunks, shift: int
+        self, data: Bytes, start: Whole, whole: Whole, events: list[int], chunks: Chunks, shift: int
     ) -> None:
         """Work out from the records' own numbers how many are missing where the chain of chunks is broken."""
         numbered = self._number
@@ -162,10 +145,6 @@ def check_header(head: bytes) -> bool:
     return len(head) >= len(HEADER)
 
 
-def _block_end(offset: int) -> int:
-    return offset - offset % BLOCK + BLOCK
-
-
 def _number_at(data: Bytes, start: int) -> int:
     """The number that a record begins with; 0 where it has none."""
     if data[start] != 0x08:
@@ -178,190 +157,7 @@ def _number_at(data: Bytes, start: int) -> int:
     return 0
 
 
-# --- chunks -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Chunks:
-    """Chunks whose crc holds, in order; positions are those of payloads in the buffer.
-
-    Args:
-        start: of the payload.
-        end: of the payload.
-        kind: FULL to LAST.
-        gap: something damaged lies before it.
-        reach: where reading can go on.
-        damage: where the first damaged bytes are; None where there are none.
-        gap_at_end: damaged bytes follow the last.
-        doubtful: see `Records`.
-    """
-
-    start: Whole
-    end: Whole
-    kind: Bytes
-    gap: NDArray[np.bool_]
-    reach: int
-    damage: int | None = None
-    gap_at_end: bool = False
-    doubtful: bool = False
-
-
-def _find_chunks(data: Bytes, begin: int, end: int, offset: int, *, final: bool) -> _Chunks:
-    """Find the chunks in `data[begin:end]`, which lies at `offset` in the file; `final`: the file ends there."""
-    edges = [begin, *range(begin + _block_end(offset) - offset, end, BLOCK), end]
-    view = data.data
-    blocks = list(pairwise(edges))
-    # The last block of a file is walked carefully in any case: its end may not be written yet.
-    last = blocks.pop() if final else None
-    parts: list[_Chunks] = []
-    if len(blocks) >= _SIDE_BY_SIDE:
-        parts.append(_side_by_side(data, view, blocks))
-    else:
-        parts += [_walk(view, lo, hi, None) for lo, hi in blocks]
-    if last is not None:
-        room = _block_end(offset + last[0] - begin) - (offset + last[0] - begin)
-        parts.append(_walk(view, *last, last[0] + room))
-    return _together(parts)
-
-
-def _together(parts: list[_Chunks]) -> _Chunks:
-    if len(parts) == 1:
-        return parts[0]
-    for before, behind in pairwise(parts):
-        if before.gap_at_end:
-            if len(behind.gap):
-                behind.gap[0] = True
-            else:
-                behind.gap_at_end = True
-    return _Chunks(
-        np.concatenate([part.start for part in parts]),
-        np.concatenate([part.end for part in parts]),
-        np.concatenate([part.kind for part in parts]),
-        np.concatenate([part.gap for part in parts]),
-        parts[-1].reach,
-        next((part.damage for part in parts if part.damage is not None), None),
-        parts[-1].gap_at_end,
-        parts[-1].doubtful,
-    )
-
-
-def _side_by_side(data: Bytes, view: memoryview, blocks: list[tuple[int, int]]) -> _Chunks:
-    """Step through all blocks at once, one chunk of each at a time."""
-    begins = np.array([lo for lo, _ in blocks])
-    ends = np.array([hi for _, hi in blocks])
-    position, counts = begins.copy(), np.zeros(len(blocks), np.int64)
-    steps: list[tuple[Whole, Whole, Whole]] = []
-    active = np.arange(len(blocks))
-    while True:
-        at = position[active]
-        room = ends[active] - at >= _CHUNK.size
-        active, at = active[room], at[room]
-        if not len(active):
-            break
-        after = at + _CHUNK.size + data[at + 4] + (data[at + 5].astype(np.int64) << 8)
-        good = (data[at + 6] - np.uint8(1) < 4) & (after <= ends[active])
-        if not good.all():
-            counts[active[~good]] = -1  # walked again
-            active, at, after = active[good], at[good], after[good]
-        position[active] = after
-        steps.append((active, at, after))
-        counts[active] += counts[active] >= 0
-    total = np.zeros(len(blocks), np.int64)
-    for active, _, _ in steps:
-        total[active] += 1
-    base = np.cumsum(total) - total
-    at, after = np.empty(int(total.sum()), np.int64), np.empty(int(total.sum()), np.int64)
-    for number, (active, begin, end) in enumerate(steps):
-        at[base[active] + number] = begin
-        after[base[active] + number] = end
-    said = data[at] | data[at + 1].astype(np.uint32) << 8 | data[at + 2].astype(np.uint32) << 16
-    said |= data[at + 3].astype(np.uint32) << 24
-    crcs = [crc32(view[a:b]) for a, b in zip((at + 6).tolist(), after.tolist(), strict=True)]
-    wrong = np.flatnonzero(np.array(crcs, np.uint32) != said)
-    bad = set(np.flatnonzero(counts < 0).tolist()) | set((np.searchsorted(base, wrong, "right") - 1).tolist())
-    sound = _Chunks(at + _CHUNK.size, after, data[at + 6], np.zeros(len(at), bool), int(ends[-1]))
-    if not bad:
-        return sound
-    parts: list[_Chunks] = []
-    begun = 0
-    for block in sorted(bad):
-        parts += [_part(sound, int(base[begun]), int(base[block]), int(begins[block]))] if block > begun else []
-        parts.append(_walk(view, *blocks[block], None))
-        begun = block + 1
-    if begun < len(blocks):
-        parts.append(_part(sound, int(base[begun]), len(at), int(ends[-1])))
-    return _together(parts)
-
-
-def _part(chunks: _Chunks, begin: int, end: int, reach: int) -> _Chunks:
-    part = slice(begin, end)
-    return _Chunks(chunks.start[part], chunks.end[part], chunks.kind[part], chunks.gap[part], reach)
-
-
-def _walk(view: memoryview, begin: int, end: int, room: int | None) -> _Chunks:
-    """Step through one block, and over what is damaged in it.
-
-    Args:
-        view: the buffer.
-        begin: where the block, or what is left of it, begins.
-        end: where it ends.
-        room: where it would end if the file did not end here; None where the file goes on.
-    """
-    found: list[tuple[int, int, int, bool]] = []
-    damage: int | None = None
-    gap = doubtful = waits = False
-    at = begin
-    while end - at >= _CHUNK.size:
-        crc, length, kind = _CHUNK.unpack_from(view, at)
-        after = at + _CHUNK.size + length
-        if 1 <= kind <= 4 and after <= end and crc32(view[at + 6 : after]) == crc:
-            found.append((at + _CHUNK.size, after, kind, gap))
-            gap, at = False, after
-            continue
-        following = _next_chunk(view, at + 1, end)
-        if following is None and room is not None:
-            # The file ends here: this is being written, was cut off, or was never filled by the file system.
-            cut = 1 <= kind <= 4 and end < after <= room
-            doubtful = not cut and any(view[at:end])
-            waits = True
-            break
-        damage = at if damage is None else damage
-        gap = True
-        at = end if following is None else following
-    reach = at if waits or (room is not None and room > end) else end
-    starts, ends, kinds, gaps = zip(*found, strict=True) if found else ((), (), (), ())
-    return _Chunks(
-        np.array(starts, np.int64),
-        np.array(ends, np.int64),
-        np.array(kinds, np.uint8),
-        np.array(gaps, bool),
-        reach,
-        damage,
-        gap,
-        doubtful,
-    )
-
-
-def _next_chunk(view: memoryview, begin: int, end: int) -> int | None:
-    """The first position at which a whole chunk begins whose crc holds."""
-    if end - begin < _CHUNK.size:
-        return None
-    data = np.frombuffer(view[begin:end], np.uint8)
-    head = data[: len(data) - _CHUNK.size + 1]
-    length = data[4 : 4 + len(head)].astype(np.int64) | data[5 : 5 + len(head)].astype(np.int64) << 8
-    fits = (data[6 : 6 + len(head)] - np.uint8(1) < 4) & (np.arange(len(head)) + 7 + length <= len(data))
-    budget = _SEARCH_BYTES
-    for at in np.flatnonzero(fits).tolist():
-        after = begin + at + _CHUNK.size + int(length[at])
-        if crc32(view[begin + at + 6 : after]) == _CHUNK.unpack_from(view, begin + at)[0]:
-            return begin + at
-        budget -= int(length[at]) + 64
-        if budget < 0:
-            return None
-    return None
-
-
-def _join(data: Bytes, chunks: _Chunks, *, begun: bool) -> tuple[NDArray[np.bool_], int, list[int]]:
+def _join(data: Bytes, chunks: Chunks, *, begun: bool) -> tuple[NDArray[np.bool_], int, list[int]]:
     """Put records of several chunks together, in place: their parts move up to the last one.
 
     Args:
@@ -373,7 +169,7 @@ def _join(data: Bytes, chunks: _Chunks, *, begun: bool) -> tuple[NDArray[np.bool
         Which chunks end a record; where reading goes on; and the chunks before which something is missing (one more
         than there are chunks: at the end).
     """
-    records = chunks.kind == _FULL
+    records = chunks.kind == FULL
     count = len(records)
     events = np.flatnonzero(chunks.gap).tolist()
     first = int(np.argmax(records)) if records.any() else count
@@ -381,10 +177,10 @@ def _join(data: Bytes, chunks: _Chunks, *, begun: bool) -> tuple[NDArray[np.bool
     for i in np.flatnonzero(~records).tolist():
         kind = chunks.kind[i]
         follows = bool(parts) and parts[-1] == i - 1 and not chunks.gap[i]
-        if parts and (kind == _FIRST or not follows):
+        if parts and (kind == FIRST or not follows):
             events.append(parts[-1] + 1)
             parts = []
-        if kind == _FIRST:
+        if kind == FIRST:
             parts = [i]
             first = min(first, i)
         elif not follows:
@@ -392,13 +188,13 @@ def _join(data: Bytes, chunks: _Chunks, *, begun: bool) -> tuple[NDArray[np.bool
                 events.append(i)
         else:
             parts.append(i)
-            if kind == _LAST:
+            if kind == LAST:
                 _move_up(data, chunks, parts)
                 records[i] = True
                 parts = []
     reach = chunks.reach
     if parts and parts[-1] == count - 1 and not chunks.gap_at_end:
-        reach = int(chunks.start[parts[0]]) - _CHUNK.size  # its end is not there yet
+        reach = int(chunks.start[parts[0]]) - CHUNK_HEAD.size  # its end is not there yet
     elif parts:
         events.append(parts[-1] + 1)
     if chunks.gap_at_end:
@@ -406,7 +202,7 @@ def _join(data: Bytes, chunks: _Chunks, *, begun: bool) -> tuple[NDArray[np.bool
     return records, reach, sorted(events)
 
 
-def _move_up(data: Bytes, chunks: _Chunks, parts: list[int]) -> None:
+def _move_up(data: Bytes, chunks: Chunks, parts: list[int]) -> None:
     to = int(chunks.start[parts[-1]])
     for i in reversed(parts[:-1]):
         begin, end = int(chunks.start[i]), int(chunks.end[i])

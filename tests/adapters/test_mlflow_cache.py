@@ -245,8 +245,7 @@ class TestOpenedAgain:
         assert state(store.root, place) == fresh
 
     def test_history_and_following_go_on_as_otherwise(self, store: HandMadeStore, place: Path) -> None:
-        code = f"from tests.adapters.test_mlflow_cache import *; write_snapshot({str(store.root)!r}, {str(place)!r})"
-        subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[2])
+        assert elsewhere(store, place).wait(60) == 0
         source = FileStore(str(store.root), cache=str(place))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(portions, "read_run", None)  # all of it comes from the snapshot
@@ -271,10 +270,17 @@ class TestOpenedAgain:
             fresh.close()
 
 
-def write_snapshot(root: str, place: str) -> None:
-    """In a process of its own, whose hashes of texts are others."""
-    keeping._MANY_FILES, keeping._SETTLED_NS = 0, -(10**18)  # type: ignore[misc]
-    list(FileStore(root, cache=place).scan())
+_WRITE_SNAPSHOT = """
+import sys
+from tui_runs_mlflow import file_store, keeping
+keeping._MANY_FILES, keeping._SETTLED_NS = 0, -(10**18)
+list(file_store.FileStore(sys.argv[1], cache=sys.argv[2]).scan())
+"""
+
+
+def elsewhere(store: HandMadeStore, place: Path) -> subprocess.Popen[bytes]:
+    """Writes the snapshot in a process of its own, whose hashes of texts are others."""
+    return subprocess.Popen([sys.executable, "-c", _WRITE_SNAPSHOT, str(store.root), str(place)])
 
 
 _watched: list[str] | None = None
@@ -498,7 +504,7 @@ class TestFile:
         path = file_in(place)
         good = path.read_bytes()
         assert len(loaded(store.root, place)) == 12
-        step = max(1, len(good) // 400)
+        step = max(1, len(good) // 200)
         for at in [*range(0, 40), *range(40, len(good), step)]:
             for bad in (good[:at], good[:at] + bytes([good[at] ^ 0x10]) + good[at + 1 :]):
                 path.write_bytes(bad)
@@ -565,11 +571,7 @@ class TestFile:
         assert not place.is_dir() or not list(place.iterdir())
 
     def test_written_by_several_at_once(self, store: HandMadeStore, place: Path) -> None:
-        code = f"from tests.adapters.test_mlflow_cache import *; write_snapshot({str(store.root)!r}, {str(place)!r})"
-        both = [
-            subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2]),
-            subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2]),
-        ]
+        both = [elsewhere(store, place), elsewhere(store, place)]
         assert [process.wait(60) for process in both] == [0, 0]
         assert file_in(place)
         assert len(loaded(store.root, place)) == 12

@@ -564,6 +564,42 @@ class TestFollowing:
         following.until(lambda said: all(said.count(run_id, "a") == 50 for run_id in runs), "all points")
         following.until_like(opened(writer.root))
 
+    @pytest.mark.parametrize("failing", range(1, 12))
+    def test_a_look_that_fails_in_the_middle_loses_nothing(
+        self, writer: DatabaseWriter, opened: Open, monkeypatch: pytest.MonkeyPatch, failing: int
+    ) -> None:
+        """Whichever of its statements it is."""
+        one = writer.add_run("one", metrics={"a": points(3)})
+        source = opened(writer.root)
+        ledger = read_all(source)
+        writer.append(one, "a", points(3, 3))
+        two = writer.add_run("two", params={"p": "1"}, metrics={"a": points(2)})
+        writer.client.log_param(one, "late", "yes")
+        real, left = SqliteDatabase.frame, [failing]
+
+        def frame(self: SqliteDatabase, *arguments: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                raise SourceLostError("locked", "wait")
+            return real(self, *arguments)
+
+        monkeypatch.setattr(SqliteDatabase, "frame", frame)
+        for _ in range(2):
+            try:
+                for change in source.follow(Focus()):
+                    ledger.apply_change(change)
+                    if change.batch is None and not change.removed:
+                        break
+            except SourceLostError:
+                continue
+            break
+        assert left[0] <= 0
+        assert ledger.count(one, "a") == 6
+        assert ledger.params_of(one) == {"late": "yes"}
+        assert ledger.count(two, "a") == 2
+        monkeypatch.setattr(SqliteDatabase, "frame", real)
+        assert ledger.state() == read_all(opened(writer.root)).state()
+
     def test_only_the_experiment_that_is_shown(self, writer: DatabaseWriter, opened: Open, follow: Any) -> None:
         other = DatabaseWriter(writer.root, experiment="other")
         hidden = other.add_run("hidden", metrics={"a": points(2)})

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.adapters.ledger import Following, Ledger, read_all, read_history
@@ -21,6 +23,7 @@ from tui_runs.conditions import All, Compare, Order, Wanted, Word
 from tui_runs.errors import LocationError, SourceLostError
 from tui_runs_wandb import WandbAdapter
 from tui_runs_wandb.cloud.address import CloudAddress, cloud_address
+from tui_runs_wandb.cloud.histories import download
 from tui_runs_wandb.cloud.store import CloudStore
 
 NAN, INF = math.nan, math.inf
@@ -328,6 +331,22 @@ class TestHistory:
         run.log({"loss": 3.0})
         assert series(read_history(source, [run.name], ["loss"], answers[-1].cursor)[0]) == {"loss": [(300, "3.0")]}
 
+    @pytest.mark.parametrize(
+        "files",
+        [[[0, 2, 1]], [[0, 1], [1, 2]], [[0, None]], [["a"]], [], [[]]],
+        ids=["not in order", "twice", "no step", "other steps", "none", "empty"],
+    )
+    def test_exports_that_are_not_as_expected_are_left_alone(self, tmp_path: Path, files: list[list[Any]]) -> None:
+        paths = [tmp_path / f"{number}.parquet" for number in range(len(files))]
+        for file, steps in zip(paths, files, strict=True):
+            pl.DataFrame({"_step": steps, "loss": [1.0] * len(steps)}).write_parquet(file)
+        got = SimpleNamespace(paths=paths, errors={})
+        run = SimpleNamespace(download_history_exports=lambda directory, **_: got)
+        assert download(run, str(tmp_path)).end == 0
+        got.paths = [*paths, tmp_path / "not there"]
+        assert download(run, str(tmp_path)).end == 0
+        assert download(object(), str(tmp_path)).end == 0
+
 
 # --- following --------------------------------------------------------------------------------------------------------
 
@@ -592,6 +611,7 @@ class TestTroubles:
 ALONE = """
 import json, os, sys
 from tui_runs.errors import SourceLostError
+from tui_runs_wandb.cloud.histories import download
 from tui_runs_wandb.cloud.store import CloudStore
 location, run_id, key = sys.argv[1:]
 untouched = lambda: (dict(os.environ), sys.excepthook, sys.exit)

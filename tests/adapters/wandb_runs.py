@@ -222,10 +222,10 @@ quiet = wandb.Settings(x_disable_stats=True)
 nan, inf = float("nan"), float("inf")
 truth = {}
 
-config = {"lr": 1e-05, "layers": [64, 32], "model": {"depth": 3, "act": {"name": "gelu λ", "bias": None}}, "big": 2**60,
-          "flag": True, "text": "a\\nb", "a.b": 1, "empty": {}}
-run = wandb.init(project="lab λ", entity="team", id="plain1", name="plain ✓", group="g", job_type="train", config=config,
-                 tags=["baseline", "two words"], notes="first\\nsecond", settings=quiet)
+config = {"lr": 1e-05, "layers": [64, 32], "model": {"depth": 3, "act": {"name": "gelu λ", "bias": None}},
+          "big": 2**60, "flag": True, "text": "a\\nb", "a.b": 1, "empty": {}}
+run = wandb.init(project="lab λ", entity="team", id="plain1", name="plain ✓", group="g", job_type="train",
+                 config=config, tags=["baseline", "two words"], notes="first\\nsecond", settings=quiet)
 rows = [{"loss": 1 / (step + 1), "train/acc": step / 7, "epoch": step // 4, "big": 2**60 + step, "tiny": 5e-324,
          "huge": -1.7976931348623157e308, "done": step == 29, "λ metric": step, "x" * 200: step} for step in range(30)]
 logged = rows_of(run, rows)
@@ -251,7 +251,8 @@ run.define_metric("epoch", hidden=True)
 run.define_metric("val/*", step_metric="epoch")
 run.define_metric("loss", summary="min")
 run.define_metric("acc", summary="max,last")
-logged = rows_of(run, [{"loss": (step - 20) ** 2, "acc": -step, "epoch": step / 10, "val/x": step} for step in range(40)])
+rows = [{"loss": (step - 20) ** 2, "acc": -step, "epoch": step / 10, "val/x": step} for step in range(40)]
+logged = rows_of(run, rows)
 run.finish()
 truth["metric1"] = {"rows": logged, "summary": {"loss.min": 0, "acc.max": 0, "acc.last": -39}}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.adapters.wandb_runs import Encoder, pb
@@ -287,6 +287,8 @@ VALUES = st.floats() | st.sampled_from([math.nan, math.inf, 0.0])
 
 
 @settings(deadline=None)
+@example([("a", 0, 0, math.nan), ("a", 0, 0, -math.inf)], 1)
+@example([("a", 0, 0, math.nan), ("a", 0, 0, -math.inf), ("a", 0, 0, math.nan)], 0)
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 5), st.integers(0, 3), VALUES), max_size=40),
     st.integers(0, 40),

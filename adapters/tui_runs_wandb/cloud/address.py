@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 SAAS: Final = "https://wandb.ai"
 """Stands for W&B's own cloud, whichever of its names was given."""
-_SAAS_HOSTS: Final = re.compile(r"(?:.*\.)?wandb\.ai|(?:api\.)?forge\.coreweave\.com")
+_SAAS_HOSTS: Final = re.compile(r"(?:(?:www|app|api)\.)?wandb\.ai|(?:api\.)?forge\.coreweave\.com")
 _FORGE_PREFIX: Final = "wandb"
 """What stands before entity and project on forge.coreweave.com, where W&B's cloud has its pages since 0.31."""
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")

@@ -16,7 +16,7 @@ from tui_runs.adapter import Change, Focus
 from tui_runs_wandb.cloud.client import ClosedError, CloudClient
 from tui_runs_wandb.cloud.cloud_run import metrics_batch, outline_of, runs_batch
 from tui_runs_wandb.cloud.readings import Readings
-from tui_runs_wandb.cloud.seen_runs import SeenRuns, read_runs
+from tui_runs_wandb.cloud.seen_runs import SeenRuns
 from tui_runs_wandb.cloud.troubles import CloudLostError
 
 _PAUSE_SECONDS: Final = 10.0
@@ -140,7 +140,7 @@ class CloudFollower:
 
     def _compare(self, said: Sequence[Any]) -> Iterator[Change]:
         """Say what differs from what was said of these runs."""
-        runs, problems = read_runs(said, self._client.server)
+        runs, problems = self._seen.read(said, self._client.server)
         changed = [run for run in runs if self._seen.remember(run)]
         if changed or problems:
             yield Change(runs_batch([(run, self._readings.rows(run)) for run in changed], problems))

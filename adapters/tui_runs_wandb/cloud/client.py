@@ -115,7 +115,7 @@ class CloudClient:
                 return runs, runs.objects[seen:], len(runs)
 
             try:
-                runs, found, total = self._ask(look)
+                runs, found, total = self.ask(look)
             except MissingError:
                 raise not_there(self.place.path, self.server) from None
             if found or not seen:
@@ -131,22 +131,6 @@ class CloudClient:
             api.flush()
             return api.runs(self.place.path, filters=dict(filters), order=order, per_page=size, lazy=lazy)
 
-    def run(self, run_id: str) -> Any | None:
-        """One run as it is now; None where there is none of this id."""
-
-        def look() -> Any:
-            with self._listing:
-                api = self._logged_in()
-                api.flush()
-            return api.run(f"{self.place.path}/{run_id}")
-
-        if not run_id or "/" in run_id or (self.place.run is not None and run_id != self.place.run):
-            return None
-        try:
-            return self._ask(look)
-        except MissingError:
-            return None
-
     def ask(self, question: Callable[[], _Said]) -> _Said:
         """Call something of wandb's that asks the server.
 
@@ -154,21 +138,6 @@ class CloudClient:
             RefusedError: the server does not answer such questions.
             MissingError: what is asked for does not exist.
         """
-        return self._ask(question)
-
-    # --- how to ask -------------------------------------------------------------------------------------------------
-
-    def _logged_in(self) -> Any:
-        """Wandb's client; the first call imports wandb and starts its core process."""
-        if self._api is None:
-            api = SESSION.api(self, self.place)
-            if self._closed.is_set():
-                SESSION.leave(self)
-                raise ClosedError
-            self._api = api
-        return self._api
-
-    def _ask(self, question: Callable[[], _Said]) -> _Said:
         outcome: list[_Said] = []
         trouble: list[BaseException] = []
         done = threading.Event()
@@ -199,3 +168,13 @@ class CloudClient:
                 raise trouble[0]
             raise trouble_of(self.server, trouble[0]) from None
         return outcome[0]
+
+    def _logged_in(self) -> Any:
+        """Wandb's client; the first call imports wandb and starts its core process."""
+        if self._api is None:
+            api = SESSION.api(self, self.place)
+            if self._closed.is_set():
+                SESSION.leave(self)
+                raise ClosedError
+            self._api = api
+        return self._api

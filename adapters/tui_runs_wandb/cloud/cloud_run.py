@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -92,7 +92,7 @@ def _read(said: Any) -> CloudRun:
     started, beat = _moment(said.created_at), _moment(said.heartbeat_at)
     ended = None
     if status in ("finished", "failed", "killed"):
-        ended = max(filter(None, (started, _last_moment(summary, started), None if summary else beat)), default=beat)
+        ended = _last_moment(summary, started) or beat
     tags = {encodable(tag): encodable(tag) for tag in map(str, said.tags or ())}
     metrics: dict[str, float] = {}
     for path, leaf in summary:
@@ -223,8 +223,8 @@ def metrics_batch(run_id: str, rows: Sequence[MetricRow]) -> RunBatch:
     return RunBatch(empty(RUNS), empty(PARAMS), empty(PARAMS), metrics_frame([(run_id, rows)]))
 
 
-def metrics_frame(rows: Iterator[tuple[str, Sequence[MetricRow]]] | Sequence[tuple[str, Sequence[MetricRow]]]) -> Any:
-    """Schema METRICS."""
+def metrics_frame(rows: Iterable[tuple[str, Sequence[MetricRow]]]) -> pl.DataFrame:
+    """Schema METRICS, of the rows of some runs."""
     listed = [(run_id, *row) for run_id, of_run in rows for row in of_run]
     schema = {name: pl.Int64 if dtype == TIME or name == "count" else dtype for name, dtype in METRICS.items()}
     return conform(pl.DataFrame(listed, schema=schema, orient="row"), METRICS)

@@ -1,8 +1,8 @@
 """Rows of a run's history, by the two ways that W&B gives them.
 
 - Its exports: Parquet files that W&B makes of a history in the background, a column for each key. Those of 3,000 rows
-  of 100 metrics were read in 0.05 s here. Of a running run the last rows are not in them yet.
-- Its rows: `scan_history` gives each as a dictionary, in 2 to 4 s for as many. wandb-core reads the same exports and
+  of 100 metrics were read in 0.3 s here. Of a running run the last rows are not in them yet.
+- Its rows: `scan_history` gives each as a dictionary, in 4 to 9 s for as many. wandb-core reads the same exports and
   whatever is younger; the time goes into its protocol and into Python.
 
 So what has many rows is read by its exports as far as they go, and all the rest row by row.

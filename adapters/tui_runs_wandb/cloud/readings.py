@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -46,6 +46,7 @@ class _Reading:
         told: what `end` was when this was told last.
         exports: None where they were not asked for.
         lock: held while somebody reads.
+        adding: held for the moment in which `totals` change, or are looked at from another thread.
     """
 
     end: int = 0
@@ -55,6 +56,7 @@ class _Reading:
     told: int = -1
     exports: Exports | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    adding: threading.Lock = field(default_factory=threading.Lock)
 
     def names(self) -> list[str]:
         """The metrics that have points."""
@@ -75,8 +77,31 @@ class _Reading:
     def add(self, said: Stretch) -> None:
         """Sum up what comes after `end`; a step is what `Rows.end` says here."""
         fresh = said.rows.step[said.row] >= self.end
-        self.totals.add(sort_points(said.rows, said.key[fresh], said.row[fresh], said.value[fresh]))
-        self.end = max(self.end, said.next_step)
+        points = sort_points(said.rows, said.key[fresh], said.row[fresh], said.value[fresh])
+        with self.adding:
+            self.totals.add(points)
+            self.end = max(self.end, said.next_step)
+
+    def begin_anew(self) -> None:
+        """Forget what was read."""
+        with self.adding:
+            self.end, self.keys, self.totals, self.exports, self.whole = 0, Keys(), Totals(), None, False
+
+
+class _Part(NamedTuple):
+    """What was read of one run.
+
+    Args:
+        frame: the points that were asked for; None where nothing was to be read.
+        places: where each metric is to be read on.
+        restarted: metrics whose earlier points no longer hold.
+        complete: nothing more was there.
+    """
+
+    frame: pl.DataFrame | None
+    places: Mapping[str, int]
+    restarted: frozenset[str]
+    complete: bool
 
 
 class Readings:
@@ -100,7 +125,10 @@ class Readings:
         with self._lock:
             self._news.pop(run.run_id, None)
             reading = self._readings.get(run.run_id)
-        return _rows(run, reading)
+        if reading is None:
+            return _rows(run, None)
+        with reading.adding:
+            return _rows(run, reading)
 
     def news(self) -> dict[str, list[MetricRow]]:
         """The metrics of the runs whose histories have been read to their ends since they were last said."""
@@ -130,39 +158,52 @@ class Readings:
         frames: list[pl.DataFrame] = []
         restarted: set[SeriesId] = set()
         complete, budget, until = True, _BUDGET, time.monotonic() + _BUDGET_SECONDS
-        for said in self._runs(run_ids) if wanted != frozenset() else ():
-            if budget <= 0 or (frames and time.monotonic() > until):
+        for said in () if wanted is not None and not wanted else self._runs(run_ids):
+            if frames and (budget <= 0 or time.monotonic() > until):
                 complete = False
                 break
             try:
                 run = cloud_run(said)
-            except ValueError:
-                continue  # which the scan has reported
-            of_run = {name: place for (run_id, name), place in places.items() if run_id == run.run_id}
-            with self._lock:
-                reading = self._readings.setdefault(run.run_id, _Reading())
-            with reading.lock:
-                if run.last_step + 1 < reading.end:  # rewound, which W&B can do since 2024
-                    reading.end, reading.keys, reading.totals, reading.exports = 0, Keys(), Totals(), None
-                    restarted |= {(run.run_id, name) for name in of_run}
-                    of_run = {}
-                start = reading.start_of(reading.names() if wanted is None else wanted, of_run)
-                if start > run.last_step:
-                    stretch = None
-                else:
-                    try:
-                        stretch = self._stretch(said, run, reading, start, budget)
-                    except MissingError:
-                        continue  # gone in this moment
-                    reading.add(stretch)
-                    frames.append(_frame(run.run_id, stretch, reading.keys, wanted, of_run))
-                    budget -= len(stretch.key)
-                end = max(start, stretch.next_step) if stretch else start
-                names = {*of_run, *reading.names()} if wanted is None else wanted
-                places.update({(run.run_id, name): max(end, of_run.get(name, 0)) for name in names})
-                complete = complete and end > run.last_step
-                self._tell(run, reading)
+                part = self._read_run(said, run, wanted, _of_run(places, run.run_id), budget)
+            except (ValueError, MissingError):
+                continue  # the scan has told of a run that is strange; or it went in this moment
+            places.update({(run.run_id, name): place for name, place in part.places.items()})
+            restarted |= {(run.run_id, name) for name in part.restarted}
+            complete = complete and part.complete
+            if part.frame is not None:
+                frames.append(part.frame)
+                budget -= part.frame.height
         return History(pl.concat(frames) if frames else empty(HISTORY), places, complete, frozenset(restarted))
+
+    def _read_run(
+        self, said: Any, run: CloudRun, wanted: frozenset[str] | None, places: Mapping[str, int], budget: int
+    ) -> _Part:
+        """Read on in one run.
+
+        Args:
+            said: the run, to be asked.
+            run: what it says of itself now.
+            wanted: which metrics; None for all.
+            places: after which step each was read.
+            budget: how many points at most, roughly.
+        """
+        with self._lock:
+            reading = self._readings.setdefault(run.run_id, _Reading())
+        with reading.lock:
+            restarted: Mapping[str, int] = {}
+            if run.last_step + 1 < reading.end:  # it was rewound, or begun anew
+                reading.begin_anew()
+                places, restarted = {}, places
+            start = reading.start_of(reading.names() if wanted is None else wanted, places)
+            frame, end = None, start
+            if start <= run.last_step:
+                stretch = self._stretch(said, run, reading, start, budget)
+                reading.add(stretch)
+                frame, end = _frame(run.run_id, stretch, reading.keys, wanted, places), stretch.next_step
+            names = {*places, *reading.names()} if wanted is None else wanted
+            self._tell(run, reading)
+        later = {name: max(end, places.get(name, 0)) for name in names}
+        return _Part(frame, later, frozenset(restarted), end > run.last_step)
 
     def _runs(self, run_ids: Sequence[str]) -> list[Any]:
         """What there is of these runs, in one request."""
@@ -178,9 +219,11 @@ class Readings:
                 reading.exports = self._client.ask(lambda: download(said, SESSION.scratch))
             except (MissingError, RefusedError):
                 reading.exports = Exports(())
-        exports = reading.exports
-        if exports is not None and start < exports.end:
-            return exports.read(start, reading.keys, budget)
+        if reading.exports is not None and start < reading.exports.end:
+            try:
+                return reading.exports.read(start, reading.keys, budget)
+            except (pl.exceptions.PolarsError, OSError):  # a damaged file: the rows can be had one by one
+                reading.exports = Exports(())
         limits = Budget(budget, _BUDGET_SECONDS)
         return self._client.ask(lambda: scan(said, start, run.last_step + 1, run.lines, reading.keys, limits))
 
@@ -193,6 +236,10 @@ class Readings:
         with self._lock:
             self._news[run.run_id] = rows
         self._on_news()
+
+
+def _of_run(places: Mapping[SeriesId, int], run_id: str) -> dict[str, int]:
+    return {name: place for (other, name), place in places.items() if other == run_id}
 
 
 def _rows(run: CloudRun, reading: _Reading | None) -> list[MetricRow]:

@@ -24,16 +24,40 @@ class SeenRuns:
 
     def __init__(self) -> None:
         self._runs: dict[str, _Seen] = {}
+        self._strange: set[str] = set()
+        """Those of which nothing can be said but that they are there."""
 
     def __contains__(self, run_id: str) -> bool:
-        return run_id in self._runs
+        return run_id in self._runs or run_id in self._strange
 
     def __len__(self) -> int:
-        return len(self._runs)
+        return len(self._runs) + len(self._strange)
+
+    def read(self, said: Sequence[Any], server: str) -> tuple[list[CloudRun], list[Problem]]:
+        """Read the runs of a page; a problem stands for each that cannot be read, once.
+
+        Args:
+            said: `wandb.apis.public.Run`s.
+            server: who said them.
+        """
+        runs: dict[str, CloudRun] = {}
+        problems: list[Problem] = []
+        for one in said:
+            try:
+                run = cloud_run(one)
+            except ValueError:
+                if one.id not in self._strange:
+                    name = printable(str(one.id))
+                    what = f"The run {name} is not as W&B describes runs; it is left out."
+                    problems.append(Problem(f"{server}/{name}", what, "Open its page in a browser."))
+                self._strange.add(one.id)
+                continue
+            runs.setdefault(run.run_id, run)
+        return list(runs.values()), problems
 
     def ids(self) -> set[str]:
         """Of every run."""
-        return set(self._runs.copy())
+        return {*self._runs.copy(), *self._strange.copy()}
 
     def running(self, limit: int) -> list[str]:
         """Ids of the runs that were running, those that started last."""
@@ -51,24 +75,10 @@ class SeenRuns:
     def differs(self, run_id: str, outline: int) -> bool:
         """Whether a run is not known, or had another outline."""
         known = self._runs.get(run_id)
-        return known is None or known.outline != outline
+        return run_id not in self._strange and (known is None or known.outline != outline)
 
     def forget(self, run_ids: Iterable[str]) -> None:
         """Drop runs that are gone."""
         for run_id in run_ids:
             self._runs.pop(run_id, None)
-
-
-def read_runs(said: Sequence[Any], server: str) -> tuple[list[CloudRun], list[Problem]]:
-    """Read the runs of a page; a problem stands for those that cannot be read."""
-    runs: dict[str, CloudRun] = {}
-    problems: list[Problem] = []
-    for one in said:
-        try:
-            run = cloud_run(one)
-        except ValueError:
-            what = f"The run {printable(str(one.id))} is not as W&B describes runs; it is left out."
-            problems.append(Problem(f"{server}/{printable(str(one.id))}", what, "Open its page in a browser."))
-            continue
-        runs.setdefault(run.run_id, run)
-    return list(runs.values()), problems
+            self._strange.discard(run_id)

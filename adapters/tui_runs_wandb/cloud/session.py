@@ -22,7 +22,7 @@ WAIT_SECONDS: Final = 120.0
 """For one answer, with all that is tried again: a server that is asked too often may want a minute's rest."""
 _DEFAULTS: Final = {
     "WANDB_HTTP_TIMEOUT": "20",  # seconds of one try
-    "WANDB__GRAPHQL_RETRY_MAX": "2",  # more tries after the first; wandb's own would be at it for hours
+    "WANDB__GRAPHQL_RETRY_MAX": "2",  # more tries after the first, so that trouble is told within a minute or so
 }
 _KEYS: Final = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
 _SAAS_API: Final = "https://api.wandb.ai"

@@ -21,7 +21,7 @@ from tui_runs_wandb.cloud.client import ClosedError, CloudClient, Page
 from tui_runs_wandb.cloud.cloud_run import runs_batch
 from tui_runs_wandb.cloud.filters import Question, questions_of
 from tui_runs_wandb.cloud.readings import Readings
-from tui_runs_wandb.cloud.seen_runs import SeenRuns, read_runs
+from tui_runs_wandb.cloud.seen_runs import SeenRuns
 from tui_runs_wandb.cloud.troubles import CloudLostError, RefusedError, not_there
 
 _GIVE = "Give wandb://entity/project, wandb://entity/project/run, or the address of a project's or a run's page."
@@ -77,7 +77,7 @@ class CloudStore:
             yield self._batch(page.runs, page.total)
 
     def _batch(self, said: Sequence[Any], total: int | None = None) -> RunBatch:
-        runs, problems = read_runs(said, self._client.server)
+        runs, problems = self._seen.read(said, self._client.server)
         for run in runs:
             self._seen.remember(run)
         return runs_batch([(run, self._readings.rows(run)) for run in runs], problems, total)

@@ -81,6 +81,8 @@ def trouble_of(server: str, error: BaseException) -> CloudLostError | MissingErr
     if "giving up after" not in said and "dial tcp" not in said and re.search(r"invalid character|^EOF$|JSON", said):
         page = "a web page" if "'<'" in said else "something that is not W&B's"
         return CloudLostError(f"{where} answers with {page} in place of data.", _CHECK)
+    if re.search(r"not found|does not exist|permission denied", said):
+        return MissingError(_quoted(said))
     if said.startswith("input:"):  # an error of GraphQL's
         return RefusedError(_quoted(said.removeprefix("input:")))
     return _of_transport(where, server, said) or CloudLostError(f"{where} cannot be asked: {_quoted(said)}", _CHECK)
