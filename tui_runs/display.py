@@ -52,6 +52,11 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else HOSTILE.sub(_symbol, text)
 
 
+def encodable(text: str) -> str:
+    r"""A file name or the like as text that a frame can hold: a byte that is no UTF-8 becomes `\udcff`."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
 _PASSWORD: Final = re.compile(r"(?<=://)([^/?#@:]*):(?!\d+/)[^?#]*@")
 _SECRET: Final = re.compile(r"([?&;](?:[a-z_]*password|[a-z_]*token|passwd|pwd|secret)=)[^&;#]*", re.IGNORECASE)
 

@@ -17,9 +17,8 @@ from typing import Final, Literal, TypeAlias
 
 import polars as pl
 
-from tui_runs.display import address, iso
+from tui_runs.display import address, encodable, iso
 from tui_runs.schema import DETAILS
-from tui_runs_mlflow.run_files import clean
 
 MODELS_LIMIT: Final = 100
 """Logged models of a run that are read, the last ones; a training may log one at every checkpoint."""
@@ -160,7 +159,7 @@ class RunDetails:
 def details_frame(runs: Iterable[RunDetails]) -> pl.DataFrame:
     """The rows of the DETAILS frame: run by run, the run itself and its experiment before what it read and made."""
     rows = [
-        (run.run_id, group, clean(item), clean(key), clean(value))
+        (run.run_id, group, encodable(item), encodable(key), encodable(value))
         for run in runs
         for group, item, some in _items(run)
         for key, value in some

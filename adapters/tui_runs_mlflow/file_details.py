@@ -21,6 +21,7 @@ from typing import Final, Literal, TypeGuard
 
 from tui_runs.adapter import Problem
 from tui_runs.capabilities import Details
+from tui_runs.display import encodable
 from tui_runs_mlflow.details import (
     DELETED_VERSION,
     LOGGED_MODEL_STATUSES,
@@ -37,7 +38,7 @@ from tui_runs_mlflow.details import (
     last_models,
 )
 from tui_runs_mlflow.meta_yaml import MetaError, parse_meta
-from tui_runs_mlflow.run_files import META_REMEDY, clean, problem_with, read_file, read_texts, unreadable, walk_files
+from tui_runs_mlflow.run_files import META_REMEDY, problem_with, read_file, read_texts, unreadable, walk_files
 
 _METRIC_TAIL: Final = 1 << 18
 """Bytes of the end of a model's metric file that are read: 4,000 lines, 5 ms."""
@@ -241,9 +242,9 @@ class _Reading:
         file = os.path.join(path, "meta.yaml")
         is_link = os.path.islink(path) or os.path.islink(os.path.dirname(path))
         meta = None if is_link else _read_meta(file, self._problems)
-        if meta is None and clean(file) not in self._problems:
+        if meta is None and encodable(file) not in self._problems:
             what = "A run names what should be described here, and it is not."
-            self._problems[clean(file)] = problem_with(file, what, META_REMEDY)
+            self._problems[encodable(file)] = problem_with(file, what, META_REMEDY)
         return meta
 
     def _model_metrics(self, directory: str) -> Iterator[ModelMetric]:
@@ -254,7 +255,7 @@ class _Reading:
             except OSError as error:
                 problems.append(unreadable(path, error))
                 continue
-            metrics = [_metric_of(clean(key), line) for line in data.splitlines() if line]
+            metrics = [_metric_of(encodable(key), line) for line in data.splitlines() if line]
             yield from (metric for metric in metrics if metric is not None)
             if None in metrics:
                 what = f"{metrics.count(None)} lines are not `time value step run`, with or without a dataset."
@@ -359,7 +360,7 @@ def _read_meta_tags(path: str) -> dict[str, str]:
         tags = parse_meta(textwrap.dedent(block[1].decode()).encode())
     except (OSError, UnicodeDecodeError, MetaError):
         return {}
-    return {clean(key): clean(str(value)) for key, value in tags.items() if value is not None}
+    return {encodable(key): encodable(str(value)) for key, value in tags.items() if value is not None}
 
 
 def _tail(path: str) -> bytes:
@@ -395,7 +396,7 @@ def _is_plain(name: str | None) -> TypeGuard[str]:
 
 def _text(meta: Meta, name: str) -> str | None:
     value = meta.get(name)
-    return None if value is None or value == "" else clean(str(value))
+    return None if value is None or value == "" else encodable(str(value))
 
 
 def _whole(meta: Meta, name: str) -> int | None:

@@ -17,10 +17,12 @@ import polars as pl
 
 from tui_runs.adapter import Change, Cursor, Focus, History, Problem, RunBatch, SeriesId
 from tui_runs.capabilities import Artifacts, Details
+from tui_runs.display import encodable
 from tui_runs.errors import LocationError
 from tui_runs.follow import read_appended
+from tui_runs.local_files import LocalFiles
 from tui_runs.schema import HISTORY, empty
-from tui_runs_mlflow.artifacts import LocalArtifacts, artifacts_in_file_store
+from tui_runs_mlflow.artifacts import artifacts_in_file_store
 from tui_runs_mlflow.cache import SnapshotFile
 from tui_runs_mlflow.file_details import FileDetails
 from tui_runs_mlflow.keeping import Keeper
@@ -28,7 +30,7 @@ from tui_runs_mlflow.metric_lines import parse_points, time_of
 from tui_runs_mlflow.metric_series import MetricSeries, read_whole
 from tui_runs_mlflow.portions import Portion, Portions, RunDir
 from tui_runs_mlflow.run_batches import RunRead, make_batch
-from tui_runs_mlflow.run_files import clean, unreadable, walk_files
+from tui_runs_mlflow.run_files import unreadable, walk_files
 from tui_runs_mlflow.seen import KnownRun, Seen
 from tui_runs_mlflow.snapshot import NOTHING, Snapshot
 from tui_runs_mlflow.store_changes import StoreFollower, store_lost
@@ -169,7 +171,7 @@ class FileStore:
             if os.path.islink(metrics):
                 continue
             for key, path in walk_files(metrics, ignored):
-                name = clean(key)
+                name = encodable(key)
                 if wanted is None or name in wanted:
                     yield (run_id, name), path
 
@@ -196,9 +198,9 @@ class FileStore:
         """Read the beginning of a run's file. See `tui_runs.capabilities.WithArtifacts`."""
         return self._artifacts_of(run_id).read_file(path, limit)
 
-    def _artifacts_of(self, run_id: str) -> LocalArtifacts:
+    def _artifacts_of(self, run_id: str) -> LocalFiles:
         directory = self._directories.get(run_id)
-        return LocalArtifacts(None) if directory is None else artifacts_in_file_store(self.root, directory)
+        return LocalFiles(None) if directory is None else artifacts_in_file_store(self.root, directory)
 
     def close(self) -> None:
         """End every generator. See `tui_runs.adapter.Source`."""

@@ -10,9 +10,9 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import Problem, RunBatch
+from tui_runs.display import encodable
 from tui_runs.schema import METRICS, PARAMS, RUNS, TAGS, empty
 from tui_runs_mlflow.run_batches import RunRead
-from tui_runs_mlflow.run_files import clean
 from tui_runs_mlflow.seen import KnownRun
 from tui_runs_mlflow.snapshot import FILES, Snapshot, snapshot_of
 
@@ -53,7 +53,7 @@ class Keeper:
             if run.meta is None or stamps is None or run.problems or not stamps.settled(self._begun - _SETTLED_NS):
                 continue
             digest = stamps.digest()
-            if digest is None or clean(run.directory) != run.directory:
+            if digest is None or encodable(run.directory) != run.directory:
                 continue  # no frame can hold its path
             known = self._known[run.directory]
             self._files[run.meta.run_id] = (

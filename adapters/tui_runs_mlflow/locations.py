@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from tui_runs.adapter import Match
-from tui_runs_mlflow.database.recognise import is_mlflow_database
+from tui_runs_mlflow.database.recognise import is_mlflow_database, is_sqlite
 from tui_runs_mlflow.store_layout import experiment_at, is_directory
 
 _LOOK_AT: Final = 2000
@@ -57,11 +57,13 @@ def recognise(location: str) -> Match | None:
     if path is None:
         return None
     if location.startswith("sqlite:///"):
-        return Match("the address of a SQLite database")
+        return Match(f"what {location} stands for", locations=(path,))
     try:
         if os.path.isfile(path):
-            reason = is_mlflow_database(path)
-            return Match(reason) if reason else None
+            if reason := is_mlflow_database(path):
+                return Match(reason)
+            # Whoever names it is told what is wrong with it, unless another adapter knows it better.
+            return Match("a SQLite database", certainty=0.1) if is_sqlite(path) else None
         return _directory(location, path)
     except (OSError, ValueError):
         return None

@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import Problem, RunBatch
+from tui_runs.display import encodable
 from tui_runs.schema import METRICS, PARAMS, conform, empty
 from tui_runs_mlflow.meta_yaml import MetaError
 from tui_runs_mlflow.metric_lines import parse_points, summarise, time_of
@@ -21,7 +22,6 @@ from tui_runs_mlflow.run_files import (
     META_REMEDY,
     TEXT_LIMIT,
     RunMeta,
-    clean,
     parts_of,
     problem_with,
     read_run_meta,
@@ -180,7 +180,7 @@ def _read_texts(directory: str, part: str, run: RunRead) -> list[tuple[str, str]
         if len(data) >= TEXT_LIMIT:
             what = "The value is longer than 1 MiB."
             run.problems.append(problem_with(path, what, "Only its beginning is shown."))
-        texts.append((key if key.isascii() else clean(key), value))
+        texts.append((key if key.isascii() else encodable(key), value))
     return texts
 
 
@@ -212,12 +212,12 @@ def read_metric_file(key: str, path: str, stamps: FileStamps | None = None) -> M
     data = read_stamped(path, key, stamps, WHOLE_FILE)
     if len(data) < WHOLE_FILE:
         end = data.rfind(b"\n") + 1
-        return MetricFile(clean(key), path, data if end == len(data) else data[:end], end, whole=True)
+        return MetricFile(encodable(key), path, data if end == len(data) else data[:end], end, whole=True)
     with open(path, "rb", buffering=0) as file:
         start = file.seek(-_TAIL, os.SEEK_END)
         tail = file.read(_TAIL)
     first, last = tail.find(b"\n") + 1, tail.rfind(b"\n") + 1
-    return MetricFile(clean(key), path, tail[first:last], start + last, whole=False)
+    return MetricFile(encodable(key), path, tail[first:last], start + last, whole=False)
 
 
 def make_batch(runs: Sequence[RunRead], total: int | None = None, metrics: pl.DataFrame | None = None) -> RunBatch:
@@ -280,13 +280,13 @@ def _facts_frame(runs: Sequence[tuple[RunRead, RunMeta]]) -> pl.DataFrame:
         (
             meta.run_id,
             meta.name,
-            clean(run.experiment.name),
+            encodable(run.experiment.name),
             "deleted" if run.deleted else _STATUSES.get(meta.status or 0, "unknown"),
             meta.start_time,
             meta.end_time,
             meta.user,
             meta.source_name,
-            clean(run.directory),
+            encodable(run.directory),
         )
         for run, meta in runs
     ]

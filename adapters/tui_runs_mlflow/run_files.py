@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tui_runs.adapter import Problem
+from tui_runs.display import encodable
 from tui_runs_mlflow.meta_yaml import MetaError, parse_meta
 
 _OPEN: Final = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
@@ -137,18 +138,13 @@ def read_texts(directory: str, problems: list[Problem]) -> list[tuple[str, str]]
             )
         if len(data) >= TEXT_LIMIT:
             problems.append(problem_with(path, "The value is longer than 1 MiB.", "Only its beginning is shown."))
-        texts.append((key if key.isascii() else clean(key), value))
+        texts.append((key if key.isascii() else encodable(key), value))
     return texts
-
-
-def clean(name: str) -> str:
-    r"""A file name as text that UTF-8, and so a frame, can hold: a byte that is no text becomes `\udcff` or so."""
-    return name if name.isascii() else name.encode(errors="backslashreplace").decode()
 
 
 def problem_with(path: str, what: str, remedy: str) -> Problem:
     """A Problem with a file, whatever bytes are in its name."""
-    return Problem(clean(path), clean(what), remedy)
+    return Problem(encodable(path), encodable(what), remedy)
 
 
 def unreadable(path: str, error: OSError) -> Problem:
@@ -179,7 +175,7 @@ def read_run_meta(directory: str) -> RunMeta:
     if not isinstance(run_id, str | int) or run_id == "":
         raise MetaError("has no run_id")
     return RunMeta(
-        run_id=clean(str(run_id)),
+        run_id=encodable(str(run_id)),
         name=_text(values.get("run_name")) or _text(values.get("name")),
         status=_whole(values.get("status")),
         start_time=_whole(values.get("start_time")),
@@ -191,7 +187,7 @@ def read_run_meta(directory: str) -> RunMeta:
 
 
 def _text(value: str | int | None) -> str | None:
-    return None if value is None or value == "" else clean(str(value))
+    return None if value is None or value == "" else encodable(str(value))
 
 
 def _whole(value: str | int | None) -> int | None:

@@ -13,8 +13,8 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import RunBatch
+from tui_runs.display import encodable
 from tui_runs.schema import METRICS, PARAMS, RUNS, TAGS, Schema, empty
-from tui_runs_mlflow.run_files import clean
 from tui_runs_mlflow.seen import KnownRun
 from tui_runs_mlflow.stamps import digest_now, meta_stamp
 from tui_runs_mlflow.store_layout import ExperimentDir
@@ -71,7 +71,7 @@ class Snapshot:
     def row(self, directory: str, experiment: ExperimentDir) -> int | None:
         """The row of a run whose meta.yaml, and whose experiment, are as they were."""
         row = self._rows.get(directory)
-        if row is None or self._experiments[row] != (clean(experiment.name), experiment.deleted):
+        if row is None or self._experiments[row] != (encodable(experiment.name), experiment.deleted):
             return None
         return row if meta_stamp(directory) == self._stamps[row] else None
 

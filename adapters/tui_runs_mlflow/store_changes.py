@@ -17,11 +17,12 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import Change, Focus, Problem
+from tui_runs.display import encodable
 from tui_runs.errors import SourceLostError
 from tui_runs.follow import FileWatch
 from tui_runs_mlflow.metric_series import MetricSeries, advance, series_batch
 from tui_runs_mlflow.run_batches import RunRead, make_batch, metrics_of, read_run
-from tui_runs_mlflow.run_files import clean, walk_files
+from tui_runs_mlflow.run_files import walk_files
 from tui_runs_mlflow.seen import Seen, known_run
 from tui_runs_mlflow.stamps import meta_stamp
 from tui_runs_mlflow.store_layout import (
@@ -200,7 +201,7 @@ class StoreFollower:
             self._mended |= {uri, os.path.dirname(uri)}
         self._experiments = self._shown(found)
         for path in self._experiments.keys() & before.keys():
-            if clean(os.path.join(path, "meta.yaml")) in self._troubles:  # being rewritten, perhaps: keep the name
+            if encodable(os.path.join(path, "meta.yaml")) in self._troubles:  # being rewritten, perhaps: keep the name
                 self._experiments[path] = before[path]
         changed = {path for path, one in before.items() if self._experiments.get(path) != one}
         return {run for run in list(self._known) if os.path.dirname(run) in changed} if changed else set()
@@ -346,7 +347,7 @@ class StoreFollower:
         self._folders[run.directory] = folders_of(run.directory)
         known = self._series.get(run.directory, {})
         self._series[run.directory] = {
-            path: known.get(path) or MetricSeries(run_id, clean(key), path)
+            path: known.get(path) or MetricSeries(run_id, encodable(key), path)
             for key, path in walk_files(os.path.join(run.directory, "metrics"), run.problems)
         }
         return list(self._series[run.directory].values())
@@ -355,7 +356,7 @@ class StoreFollower:
 def store_lost(root: str) -> SourceLostError:
     """The error for a store whose directory is gone."""
     remedy = "Its last state is shown; it goes on when the directory is back."
-    return SourceLostError(f"The store is gone: {clean(root)}", remedy)
+    return SourceLostError(f"The store is gone: {encodable(root)}", remedy)
 
 
 def _advance_to_end(series: list[MetricSeries], problems: list[Problem]) -> None:

@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from tui_runs.adapter import Change, Focus
-from tui_runs.errors import SourceLostError
 from tui_runs.follow import FileWatch
-from tui_runs_wandb.known_runs import KnownRuns, Said, stamp_of, written_at
-from tui_runs_wandb.run_dir import clean
+from tui_runs_wandb.known_runs import KnownRuns, Said, lost, stamp_of, written_at
 from tui_runs_wandb.run_frames import RunView, make_batch, view_of
 from tui_runs_wandb.run_log import RunLog
 
@@ -203,9 +201,3 @@ class RunFollower:
             now = now._replace(shown=now.shown or before.shown)
         self._runs.said[run_id] = now
         return None if now == before else view
-
-
-def lost(uri: str) -> SourceLostError:
-    """The error for a place that is gone."""
-    remedy = "Their last state is shown; it goes on when they are back."
-    return SourceLostError(f"The runs are gone: {clean(uri)}", remedy)

@@ -15,8 +15,8 @@ from tui_runs_wandb.records import Path, decode_item
 Words = NDArray[np.uint64]
 Numbers = NDArray[np.int32]
 
-_SHORT, _LONG = 32, 128
-"""Bytes of the longest spellings in the two tables."""
+_WIDTHS: Final = (16, 24, 32, 128)
+"""Bytes of the longest spellings in each table."""
 _MOST: Final = 1 << 14
 """Spellings that a table holds; a run that has more makes up keys as it goes."""
 _SAMPLE: Final = 4096
@@ -24,7 +24,7 @@ _KEPT: Final = {
     width: np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)[
         np.clip(np.arange(width + 1)[:, None] - 8 * np.arange(width // 8)[None, :], 0, 8)
     ]
-    for width in (_SHORT, _LONG)
+    for width in _WIDTHS
 }
 """By width of a table, by size of a spelling, and by word: which bytes are of the spelling."""
 _BITS: Final = (12, 14, 16, 18, 20)
@@ -70,16 +70,18 @@ class Lookup:
         self.paths: list[Path] = []
         self.number = np.empty(0, np.int32)
         self._keys = keys
-        self._short, self._long = _Table(_SHORT), _Table(_LONG)
+        self._tables = [_Table(width) for width in _WIDTHS]
 
     def find(self, data: Bytes, begin: Whole, end: Whole) -> Numbers:
         """Which spelling stands between these positions; -1 where it is too long, or one too many."""
         size = end - begin
-        if (size <= _SHORT).all():
-            return self._find(self._short, data, begin, size)
+        longest = int(size.max(initial=0))
+        for table in self._tables[:-1]:
+            if longest <= table.width:
+                return self._find(table, data, begin, size)
         found = np.full(len(begin), -1, np.int32)
-        for table, fits in ((self._short, size <= _SHORT), (self._long, (size > _SHORT) & (size <= _LONG))):
-            some = np.flatnonzero(fits)
+        for table, least in zip(self._tables[-2:], (-1, _WIDTHS[-2]), strict=True):
+            some = np.flatnonzero((size > least) & (size <= table.width))
             if len(some):
                 found[some] = self._find(table, data, begin[some], size[some])
         return found

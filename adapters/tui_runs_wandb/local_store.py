@@ -7,20 +7,17 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
 from tui_runs.adapter import Change, Cursor, Focus, History, RunBatch, SeriesId
-from tui_runs.capabilities import Details
 from tui_runs.errors import LocationError
 from tui_runs.schema import HISTORY, TIME, empty
-from tui_runs_wandb.changes import RunFollower, lost
-from tui_runs_wandb.known_runs import KnownRuns, Said, size_of
+from tui_runs_wandb.known_runs import KnownRuns, Said, lost, size_of
 from tui_runs_wandb.points import NO_TIME
 from tui_runs_wandb.quick_look import quick_view
-from tui_runs_wandb.run_details import details_frame
 from tui_runs_wandb.run_dir import (
     RunDir,
     ancestors_of_runs,
@@ -35,6 +32,10 @@ from tui_runs_wandb.run_dir import (
 from tui_runs_wandb.run_frames import RunView, make_batch, view_of
 from tui_runs_wandb.run_log import RunLog, Series
 from tui_runs_wandb.transaction_log import HEADER, NotALogError, check_header
+
+if TYPE_CHECKING:
+    from tui_runs.capabilities import Details
+    from tui_runs_wandb.changes import RunFollower
 
 _FIRST_BATCH, _FIRST_SECONDS = 24, 0.04
 _LARGEST_BATCH, _BATCH_SECONDS = 256, 0.3
@@ -182,10 +183,15 @@ class LocalStore:
 
     def details(self, run_ids: Sequence[str]) -> Details:
         """Where runs ran, what their metrics' x axes are to be, and which media they logged."""
+        from tui_runs.capabilities import Details  # noqa: PLC0415  the first rows do not wait for it
+        from tui_runs_wandb.run_details import details_frame  # noqa: PLC0415
+
         return Details(details_frame(self._runs.find(run_ids)))
 
     def follow(self, focus: Focus) -> Iterator[Change]:
         """Watch running and looked-at runs closely, the others now and then. See `tui_runs.adapter.Source`."""
+        from tui_runs_wandb.changes import RunFollower  # noqa: PLC0415  the first rows do not wait for it
+
         follower = RunFollower(self.uri, self._watched, self._runs, self._stale_after)
         self._follower = follower
         if self._closed.is_set():

@@ -29,6 +29,8 @@ _MERGED: Final = 4 << 20
 _OFFSET_BITS: Final = 40
 """Bits of a cursor that are an offset; above them stands which file it is of: another has another number."""
 _FILES: Final = count(1)
+_VERSIONS: Final = count(1)
+"""No two logs share one: a directory that goes and comes back has another log, which is not to look unchanged."""
 _SETTLED_SECONDS: Final = 5.0
 """After so long without a write, what cannot be read at the end of a file is said to be damaged."""
 
@@ -93,7 +95,7 @@ class RunLog:
         run: where it lies.
 
     Attributes:
-        version: goes up when something is different.
+        version: another one when something is different.
         state: what was read; belongs to who holds `lock`.
         progress: the same.
         totals: the same.
@@ -107,7 +109,7 @@ class RunLog:
     def __init__(self, run: RunDir) -> None:
         self.run = run
         self.lock = threading.RLock()
-        self.version = 0
+        self.version = next(_VERSIONS)
         self.updated: float | None = None
         self.trouble: Problem | None = None
         self.stamp: tuple[int, int] | None = None
@@ -187,11 +189,11 @@ class RunLog:
         self.strange = False
         if self.updated != status.st_mtime:
             self.updated = status.st_mtime
-            self.version += 1
+            self.version = next(_VERSIONS)
         if status.st_ino != self._identity or status.st_size < self._reader.offset:
             if self._identity and self._reader.offset > len(HEADER):
                 self._begin_anew()
-                self.version += 1
+                self.version = next(_VERSIONS)
             self._identity = status.st_ino
         if not begun:
             self.whole = True
@@ -207,7 +209,7 @@ class RunLog:
             before.end, before.points = self._reader.offset, decoded.points if keep else None
             self._add(before)
         if len(records.start) or self._reader.lost_so_far != lost:
-            self.version += 1
+            self.version = next(_VERSIONS)
         if not records.more:
             self.whole = True
             self.progress.rest()
@@ -216,7 +218,7 @@ class RunLog:
     def _set_trouble(self, trouble: Problem | None) -> None:
         if trouble != self.trouble:
             self.trouble = trouble
-            self.version += 1
+            self.version = next(_VERSIONS)
 
     def _add(self, new: _Stretch) -> None:
         """Keep a stretch; small ones become one when there are as many bytes behind as in front."""

@@ -17,7 +17,6 @@ from tui_runs.conditions import All, Compare, Condition, Either, Has, Not, OneOf
 from tui_runs.schema import STATUSES
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-ASCII_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass
@@ -45,8 +44,10 @@ class StoredRun:
         match column:
             case "run_id" | "experiment":
                 return getattr(self, column)
-            case "name" | "user":
-                return getattr(self, column) or self.tags.get({"name": "mlflow.runName", "user": "mlflow.user"}[column])
+            case "name":
+                return self.name or self.tags.get("mlflow.runName")
+            case "user":
+                return self.tags.get("mlflow.user", self.user or None)
             case "command":
                 return self.tags.get("mlflow.source.name", self.source or None)
             case "notes":

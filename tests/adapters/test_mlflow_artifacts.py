@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 
 from tests.adapters.mlflow_stores import HandMadeStore, MlflowWriter
 from tui_runs.errors import ArtifactError
+from tui_runs.local_files import ENTRY_LIMIT, LocalFiles
 from tui_runs.schema import ARTIFACTS
-from tui_runs_mlflow.artifacts import ENTRY_LIMIT, LocalArtifacts, artifacts_in_file_store, local_artifacts
+from tui_runs_mlflow.artifacts import artifacts_in_file_store, local_artifacts
 
 RUN = "0123456789abcdef0123456789abcdef"
 SECRET = "the secret"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> LocalArtifacts:
+def run(tmp_path: Path) -> LocalFiles:
     """A run's directory with a few artifacts; a file with a secret lies beside it."""
     directory = tmp_path / RUN
     (directory / "artifacts" / "plots" / "deep").mkdir(parents=True)
@@ -32,15 +33,15 @@ def run(tmp_path: Path) -> LocalArtifacts:
     (directory / "artifacts" / "Z.bin").write_bytes(bytes(range(256)))
     (directory / "artifacts" / "plots" / "one.svg").write_text("<svg/>")
     (directory / "outside.txt").write_text(SECRET)
-    return LocalArtifacts(str(directory), ("artifacts",))
+    return LocalFiles(str(directory), ("artifacts",))
 
 
-def inside(run: LocalArtifacts) -> Path:
+def inside(run: LocalFiles) -> Path:
     assert run.start is not None
     return Path(run.start, *run.names)
 
 
-def names(run: LocalArtifacts, directory: str = "") -> list[str]:
+def names(run: LocalFiles, directory: str = "") -> list[str]:
     return run.list_directory(directory).frame["path"].to_list()
 
 
@@ -58,7 +59,7 @@ def as_somebody_else() -> Iterator[None]:
 
 
 class TestListing:
-    def test_directories_first_then_by_name_with_sizes_and_times(self, run: LocalArtifacts) -> None:
+    def test_directories_first_then_by_name_with_sizes_and_times(self, run: LocalFiles) -> None:
         os.utime(inside(run) / "a.txt", (1_700_000_000, 1_700_000_000))
         listed = run.list_directory()
         assert dict(listed.frame.schema) == dict(ARTIFACTS)
@@ -69,16 +70,16 @@ class TestListing:
         assert listed.complete
         assert not listed.problems
 
-    def test_a_directory_below_has_whole_paths(self, run: LocalArtifacts) -> None:
+    def test_a_directory_below_has_whole_paths(self, run: LocalFiles) -> None:
         assert names(run, "plots") == ["plots/deep", "plots/one.svg"]
         assert run.read_file("plots/one.svg", 100) == b"<svg/>"
 
     def test_a_run_without_artifacts_is_empty_and_no_problem(self, tmp_path: Path) -> None:
-        listed = LocalArtifacts(str(tmp_path), ("artifacts",)).list_directory()
+        listed = LocalFiles(str(tmp_path), ("artifacts",)).list_directory()
         assert listed.frame.is_empty()
         assert not listed.problems
 
-    def test_names_that_are_no_text_can_be_read_as_they_are_listed(self, run: LocalArtifacts) -> None:
+    def test_names_that_are_no_text_can_be_read_as_they_are_listed(self, run: LocalFiles) -> None:
         where = os.fsencode(inside(run))
         os.mkdir(where + b"/d\xff")
         for name, text in ((b"d\xff/\xfe.txt", b"odd"), (b"d\xff/\\udcfe.txt", b"spelled out")):
@@ -90,7 +91,7 @@ class TestListing:
         os.unlink(where + b"/d\xff/\\udcfe.txt")
         assert run.read_file("d\\udcff/\\udcfe.txt", 100) == b"odd"
 
-    def test_of_a_great_many_entries_some_are_listed(self, run: LocalArtifacts) -> None:
+    def test_of_a_great_many_entries_some_are_listed(self, run: LocalFiles) -> None:
         many = inside(run) / "many"
         many.mkdir()
         (many / "0").touch()
@@ -101,7 +102,7 @@ class TestListing:
         assert not listed.complete
         assert names(run) == ["many", "plots", "Z.bin", "a.txt"]  # what is below is not looked at
 
-    def test_a_deep_tree_is_listed_level_by_level(self, run: LocalArtifacts) -> None:
+    def test_a_deep_tree_is_listed_level_by_level(self, run: LocalFiles) -> None:
         name, depth = "deep" * 50, 30  # the path is longer than any system call takes
         descriptor = os.open(inside(run), os.O_RDONLY)
         for _ in range(depth):
@@ -115,7 +116,7 @@ class TestListing:
         assert names(run, path) == [f"{path}/leaf"]
         assert run.read_file(f"{path}/leaf", 10) == b""
 
-    def test_a_vanished_directory_is_a_problem(self, run: LocalArtifacts) -> None:
+    def test_a_vanished_directory_is_a_problem(self, run: LocalFiles) -> None:
         shutil.rmtree(inside(run) / "plots")
         listed = run.list_directory("plots")
         assert listed.frame.is_empty()
@@ -128,7 +129,7 @@ class TestListing:
             (place / "artifacts" / "plots").mkdir(parents=True)
             (place / "artifacts" / "a.txt").write_text("alpha")
             (place / "artifacts" / "plots").chmod(0)
-            run = LocalArtifacts(str(place), ("artifacts",))
+            run = LocalFiles(str(place), ("artifacts",))
             with as_somebody_else():
                 listed = run.list_directory()
                 (problem,) = run.list_directory("plots").problems
@@ -143,38 +144,38 @@ class TestListing:
 
 
 class TestReading:
-    def test_no_more_than_the_limit_of_a_huge_file(self, run: LocalArtifacts) -> None:
+    def test_no_more_than_the_limit_of_a_huge_file(self, run: LocalFiles) -> None:
         with open(inside(run) / "huge", "wb") as file:
             file.write(b"begin")
             file.truncate(1 << 40)
         assert run.read_file("huge", 3_000_000) == b"begin" + bytes(2_999_995)
         assert run.read_file("huge", 0) == b""
 
-    def test_a_file_that_vanished_after_it_was_listed(self, run: LocalArtifacts) -> None:
+    def test_a_file_that_vanished_after_it_was_listed(self, run: LocalFiles) -> None:
         assert "a.txt" in names(run)
         (inside(run) / "a.txt").unlink()
         with pytest.raises(ArtifactError, match=r"a\.txt cannot be read: no such file") as caught:
             run.read_file("a.txt", 10)
         assert caught.value.remedy
 
-    def test_a_directory_is_no_file(self, run: LocalArtifacts) -> None:
+    def test_a_directory_is_no_file(self, run: LocalFiles) -> None:
         with pytest.raises(ArtifactError, match="not a regular file"):
             run.read_file("plots", 10)
 
 
 class TestConfinement:
     @pytest.mark.parametrize("path", ["../outside.txt", "plots/../../outside.txt", ".", "..", "", "a.txt/", "//a.txt"])
-    def test_no_path_leads_out(self, run: LocalArtifacts, path: str) -> None:
+    def test_no_path_leads_out(self, run: LocalFiles, path: str) -> None:
         with pytest.raises(ArtifactError):
             run.read_file(path, 100)
 
-    def test_an_absolute_path_is_none_of_the_run(self, run: LocalArtifacts) -> None:
+    def test_an_absolute_path_is_none_of_the_run(self, run: LocalFiles) -> None:
         with pytest.raises(ArtifactError, match="not a path inside"):
             run.read_file(str(inside(run).parent / "outside.txt"), 100)
         assert run.list_directory("/etc").frame.is_empty()
         assert run.list_directory("..").frame.is_empty()
 
-    def test_links_are_neither_listed_nor_read(self, run: LocalArtifacts) -> None:
+    def test_links_are_neither_listed_nor_read(self, run: LocalFiles) -> None:
         (inside(run) / "to file").symlink_to("../outside.txt")
         (inside(run) / "to directory").symlink_to("/etc")
         (inside(run) / "to itself").symlink_to("to itself")
@@ -189,7 +190,7 @@ class TestConfinement:
                 run.read_file(path, 100)
         assert run.list_directory("to directory").frame.is_empty()
 
-    def test_a_link_in_place_of_the_directory_is_not_followed(self, run: LocalArtifacts) -> None:
+    def test_a_link_in_place_of_the_directory_is_not_followed(self, run: LocalFiles) -> None:
         shutil.rmtree(inside(run))
         inside(run).symlink_to("/etc")
         listed = run.list_directory()
@@ -197,7 +198,7 @@ class TestConfinement:
         assert "symbolic link" in listed.problems[0].what
 
     def test_a_directory_exchanged_for_a_link_leads_nowhere(
-        self, run: LocalArtifacts, monkeypatch: pytest.MonkeyPatch
+        self, run: LocalFiles, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The link appears after it was looked whether there is one, before the directory is opened."""
         elsewhere = inside(run).parent / "elsewhere"
@@ -217,7 +218,7 @@ class TestConfinement:
             with pytest.raises(ArtifactError):
                 run.read_file("plots/one.svg", 100)
 
-    def test_pipes_and_devices_are_not_opened(self, run: LocalArtifacts) -> None:
+    def test_pipes_and_devices_are_not_opened(self, run: LocalFiles) -> None:
         os.mkfifo(inside(run) / "pipe")  # to open it would block for ever
         listed = run.list_directory()
         assert "pipe" not in listed.frame["path"]
@@ -225,7 +226,7 @@ class TestConfinement:
         with pytest.raises(ArtifactError, match="pipe, socket or device"):
             run.read_file("pipe", 10)
 
-    def test_very_many_links_are_a_few_problems(self, run: LocalArtifacts) -> None:
+    def test_very_many_links_are_a_few_problems(self, run: LocalFiles) -> None:
         for number in range(100):
             (inside(run) / f"link {number}").symlink_to("/etc")
         assert len(run.list_directory().problems) == 21
@@ -235,7 +236,7 @@ class TestConfinement:
     def test_whatever_the_path_only_what_is_inside_comes(self, path: str) -> None:
         root = Path(__file__).parent
         try:
-            data = LocalArtifacts(str(root.parent), (root.name,)).read_file(path, 10)
+            data = LocalFiles(str(root.parent), (root.name,)).read_file(path, 10)
         except ArtifactError:
             return
         assert data == (root / path).read_bytes()[:10]

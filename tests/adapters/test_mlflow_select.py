@@ -6,21 +6,22 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.adapters.postgres import made_by_mlflow, shared_server
 from tests.adapters.runs_asked_for import EPOCH, StoredRun, asked_for
-from tui_runs.conditions import All, Compare, Condition, Either, Has, Not, OneOf, Order, Wanted, Word
+from tui_runs.conditions import All, Compare, Either, Has, Not, OneOf, Order, Wanted, Word
 from tui_runs_mlflow.database.connection import Database
 from tui_runs_mlflow.database.queries import Queries
 from tui_runs_mlflow.database.select import find_runs
 from tui_runs_mlflow.database.sql_server import SqlServerDatabase
 from tui_runs_mlflow.database.sqlite import SqliteDatabase
+from tui_runs_mlflow.database.store import DatabaseStore
 
 NAN, INF, LARGEST = math.nan, math.inf, 1.7976931348623157e308
 START = 1_700_000_000_000
@@ -165,24 +166,193 @@ def in_postgres() -> Iterator[Filled]:
         database.close()
 
 
-def check(filled: Filled, runs: Sequence[StoredRun], wanted: Wanted) -> None:
+def check(filled: Filled, runs: Sequence[StoredRun], asked: Sequence[Wanted]) -> None:
     filled.refill(runs)
-    found, expected = filled.find(wanted), asked_for(wanted, runs)
-    if found is None:
-        return
-    if wanted.limit is not None:
-        assert found == expected
-    else:
-        assert len(found) == len(set(found))
-        assert set(expected) <= set(found) <= {run.run_id for run in runs}
+    for wanted in asked:
+        found, expected = filled.find(wanted), asked_for(wanted, runs)
+        if found is None:
+            continue
+        if wanted.limit is not None:
+            assert found == expected, wanted
+        else:
+            assert set(expected) <= set(found), wanted
+            assert found == [run_id for run_id in asked_for(Wanted(), runs) if run_id in found], wanted
 
 
-@given(stores, questions)
-@settings(max_examples=400)
-def test_sqlite_finds_what_is_wanted(in_sqlite: Filled, runs: list[StoredRun], wanted: Wanted) -> None:
-    check(in_sqlite, runs, wanted)
+@given(stores, st.lists(questions, min_size=1, max_size=12))
+@settings(max_examples=40)
+def test_sqlite_finds_what_is_wanted(in_sqlite: Filled, runs: list[StoredRun], asked: list[Wanted]) -> None:
+    check(in_sqlite, runs, asked)
 
 
-@given(stores, questions)
-def test_postgres_finds_what_is_wanted(in_postgres: Filled, runs: list[StoredRun], wanted: Wanted) -> None:
-    check(in_postgres, runs, wanted)
+@given(stores, st.lists(questions, min_size=1, max_size=12))
+@settings(max_examples=20)
+def test_postgres_finds_what_is_wanted(in_postgres: Filled, runs: list[StoredRun], asked: list[Wanted]) -> None:
+    check(in_postgres, runs, asked)
+
+
+# --- one by one -------------------------------------------------------------------------------------------------------
+
+RUNS = [
+    StoredRun(
+        run_id=f"{number:032x}", name=name, user="", source="train.py", status=status, deleted=number == 5,
+        started=START + number, ended=None, experiment="Default", params=params, metrics=metrics,
+        tags={"mlflow.user": "ada"} if number % 2 else {"mlflow.runName": "by tag"},
+    )
+    for number, (name, status, params, metrics) in enumerate([
+        ("one", "RUNNING", {"lr": "1e-3", "opt": "Adam"}, {"loss": 0.5, "a b": 1.0}),
+        ("Two", "FINISHED", {"lr": "0.1", "opt": "adam"}, {"loss": NAN}),
+        (None, "FINISHED", {"lr": "", "opt": "adamw"}, {"loss": INF}),
+        ("", "FAILED", {"opt": "sgd"}, {"loss": -INF}),
+        ("tie", "FAILED", {"opt": "sgd_100%"}, {"loss": 0.5}),
+        ("gone", "KILLED", {}, {}),
+    ])
+]  # fmt: skip
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def filled(request: pytest.FixtureRequest) -> Filled:
+    filled: Filled = request.getfixturevalue(f"in_{request.param}")
+    filled.refill(RUNS)
+    return filled
+
+
+LOSS = "metrics.loss"
+EXACT = {
+    "all": (All(()), [0, 1, 2, 3, 4, 5]),
+    "below a number": (Compare(LOSS, "<", 1.0), [0, 3, 4]),
+    "not equal: NaN too": (Compare(LOSS, "!=", 0.5), [1, 2, 3]),
+    "not below: NaN and missing too": (Not(Compare(LOSS, "<", 1.0)), [1, 2, 5]),
+    "at most infinity": (Compare(LOSS, "<=", INF), [0, 2, 3, 4]),
+    "below infinity": (Compare(LOSS, "<", INF), [0, 3, 4]),
+    "infinity": (Compare(LOSS, "=", INF), [2]),
+    "largest number": (Compare(LOSS, "=", LARGEST), []),
+    "above the largest number": (Compare(LOSS, ">", LARGEST), [2]),
+    "a metric is no text": (Compare(LOSS, "=", "0.5"), []),
+    "one of some numbers": (OneOf(LOSS, (0.5, -INF, NAN)), [0, 3, 4]),
+    "there": (Has(LOSS), [0, 1, 2, 3, 4]),
+    "a key with a blank": (Has("metrics.a b"), [0]),
+    "another case of letters": (Has("metrics.LOSS"), []),
+    "text": (Compare("params.opt", "=", "adam"), [1]),
+    "text, greater": (Compare("params.opt", ">", "adam"), [2, 3, 4]),
+    "like": (Compare("params.opt", "like", "adam%"), [1, 2]),
+    "like, one sign": (Compare("params.opt", "like", "sgd_100_"), [4]),
+    "one of some texts": (OneOf("params.opt", ("Adam", "sgd")), [0, 3]),
+    "empty text is there": (Has("params.lr"), [0, 1, 2]),
+    "status": (Compare("status", "=", "failed"), [3, 4]),
+    "deleted": (OneOf("status", ("deleted", "killed")), [5]),
+    "name from a tag": (Compare("name", "=", "by tag"), [2]),
+    "no name": (Not(Has("name")), [3]),
+    "user from a tag": (Compare("user", "=", "ada"), [1, 3, 5]),
+    "no host": (Has("host"), []),
+    "started": (Compare("started", ">", EPOCH + timedelta(milliseconds=START, microseconds=2500)), [3, 4, 5]),
+    "ended": (Has("ended"), []),
+    "either": (Either((Compare(LOSS, "=", INF), Compare("name", "=", "one"))), [0, 2]),
+    "none of them": (Not(Either((Has(LOSS), Has("params.opt")))), [5]),
+}
+
+
+@pytest.mark.parametrize("named", EXACT)
+def test_says_exactly(filled: Filled, named: str) -> None:
+    """So that there is an answer, and with a limit too; the truth is written beside each."""
+    condition, numbers = EXACT[named]
+    expected = [RUNS[number].run_id for number in reversed(numbers)]
+    assert filled.find(Wanted(condition, limit=9)) == expected
+    assert filled.find(Wanted(condition, limit=2)) == expected[:2]
+
+
+NEARLY = {
+    "param as a number": (Compare("params.lr", "<", 0.01), {0, 1, 2}),
+    "any case": (Compare("params.opt", "ilike", "ADAM"), {0, 1, 2, 3, 4}),
+    "regular expression": (Compare("params.lr", "~", "^1"), {0, 1, 2}),
+    "word": (Word("ADAM"), {0, 1, 2}),
+    "word with what other letters become": (Word("TIE"), {4}),
+    "word in a name": (Word("two"), {1}),
+    "word with a sign of patterns": (Word("100%"), {4}),
+    "time of the last change": (All((Has("params.lr"), Compare("updated", "<", EPOCH))), {0, 1, 2}),
+}
+
+
+@pytest.mark.parametrize("named", NEARLY)
+def test_says_nearly_where_there_is_no_limit(filled: Filled, named: str) -> None:
+    condition, numbers = NEARLY[named]
+    found = filled.find(Wanted(condition))
+    assert found is not None
+    assert set(found) == {RUNS[number].run_id for number in numbers}
+    assert filled.find(Wanted(condition, limit=9)) is None
+    # Of what does not hold nothing is sure: all runs are looked at.
+    assert filled.find(Wanted(Not(condition))) is None
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(),
+        Wanted(Compare("adapter", "=", "mlflow")),
+        Wanted(order=[Order("params.lr")], limit=3),
+        Wanted(order=[Order("name")], limit=3),
+        Wanted(Compare("params.opt", "=", "\0")),
+        Wanted(Compare("params.\ud800", "=", "x")),
+        Wanted(Word("i\u0307")),
+        Wanted(Compare(LOSS, "<", 10**400)),
+        Wanted(Either(tuple(Compare(LOSS, "=", number) for number in range(1000)))),
+    ],
+)
+def test_leaves_to_others_what_it_cannot_say(filled: Filled, wanted: Wanted) -> None:
+    assert filled.find(wanted) is None
+
+
+ORDERED = {
+    "metric": ([Order(LOSS)], [3, 4, 0, 2, 5, 1]),
+    "metric, descending": ([Order(LOSS, descending=True)], [2, 4, 0, 3, 5, 1]),
+    "status, then started": ([Order("status"), Order("started")], [0, 1, 2, 3, 4, 5]),
+    "ended: none has": ([Order("ended")], [5, 4, 3, 2, 1, 0]),
+    "a metric that nobody has": ([Order("metrics.no"), Order("started")], [0, 1, 2, 3, 4, 5]),
+}
+
+
+@pytest.mark.parametrize("named", ORDERED)
+def test_sorts(filled: Filled, named: str) -> None:
+    order, numbers = ORDERED[named]
+    assert filled.find(Wanted(order=order, limit=9)) == [RUNS[number].run_id for number in numbers]
+    assert filled.find(Wanted(order=order, limit=1)) == [RUNS[numbers[0]].run_id]
+
+
+def test_asks_about_the_columns_that_are_shown(filled: Filled) -> None:
+    """What this file says of a run's columns is what a scan of it shows."""
+    shown = pl.concat([batch.runs for batch in DatabaseStore(filled.database, with_deleted=True).scan()])
+    rows = {row["run_id"]: row for row in shown.unique("run_id").iter_rows(named=True)}
+    columns = ("name", "experiment", "status", "started", "ended", "user", "command", "notes")
+    for run in RUNS:
+        assert {name: rows[run.run_id][name] for name in columns} == {name: run.value(name) for name in columns}
+
+
+def test_finds_only_what_is_shown(in_sqlite: Filled) -> None:
+    in_sqlite.refill(RUNS)
+    without_deleted = Queries(in_sqlite.database.columns(), "sqlite")
+    found = find_runs(in_sqlite.database, without_deleted, Wanted(limit=9))
+    assert found == [run.run_id for run in reversed(RUNS) if not run.deleted]
+    nowhere = Queries(in_sqlite.database.columns(), "sqlite", experiment_ids=[77])
+    assert find_runs(in_sqlite.database, nowhere, Wanted(limit=9)) == []
+
+
+def test_numbers_that_mlflow_itself_has_stored(tmp_path: Path) -> None:
+    """How NaN and the infinities lie in the tables is mlflow's to say."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    runs = {}
+    for number in (NAN, INF, -INF, 0.5):
+        runs[repr(number)] = client.create_run("0").info.run_id
+        client.log_metric(runs[repr(number)], "loss", number)
+    database = SqliteDatabase(str(tmp_path / "mlflow.db"))
+    queries = Queries(database.columns(), "sqlite")
+
+    def found(operator: Any, value: float) -> set[str]:
+        return set(find_runs(database, queries, Wanted(Compare(LOSS, operator, value), limit=9)) or [])
+
+    assert found("=", INF) == {runs["inf"]}
+    assert found("<", 0.0) == {runs["-inf"]}
+    assert found("!=", 0.0) == set(runs.values())
+    assert found("<=", INF) == set(runs.values()) - {runs["nan"]}
+    database.close()

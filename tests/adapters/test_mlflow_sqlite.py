@@ -564,7 +564,7 @@ class TestFollowing:
         following.until(lambda said: all(said.count(run_id, "a") == 50 for run_id in runs), "all points")
         following.until_like(opened(writer.root))
 
-    @pytest.mark.parametrize("failing", range(1, 12))
+    @pytest.mark.parametrize("failing", range(1, 12, 2))
     def test_a_look_that_fails_in_the_middle_loses_nothing(
         self, writer: DatabaseWriter, opened: Open, monkeypatch: pytest.MonkeyPatch, failing: int
     ) -> None:

@@ -16,6 +16,8 @@ from tui_runs.sources.plugins import InstalledAdapter, claims, load, load_all
 _SKIPPED: Final = frozenset({"node_modules", "site-packages", "__pycache__", "venv", "env", "checkpoints"})
 _CHILDREN: Final = 500
 """Entries of a directory that are looked at for stores."""
+_SURE: Final = 0.5
+"""How certain a claim must be on what nobody has named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,12 @@ def _from_environment(adapters: list[InstalledAdapter]) -> Iterator[Found]:
 
 def _stores_at(location: str, adapters: list[InstalledAdapter]) -> list[Found]:
     itself = _stores(location, adapters)
-    return itself or [store for child in _children(location) for store in _stores(child, adapters)]
+    return itself or [store for child in _children(location) for store in _stores(child, adapters, _SURE)]
 
 
-def _stores(location: str, adapters: list[InstalledAdapter]) -> list[Found]:
+def _stores(location: str, adapters: list[InstalledAdapter], certainty: float = 0.0) -> list[Found]:
     claimed = claims(location, adapters)
-    if not claimed:
+    if not claimed or claimed[0][1].certainty < certainty:
         return []
     (first, match), *others = claimed
     assert first.adapter is not None  # a broken adapter makes no claim

@@ -19,8 +19,9 @@ import polars as pl
 from tui_runs.adapter import Problem
 from tui_runs.capabilities import Details
 from tui_runs.errors import SourceLostError
+from tui_runs.local_files import LocalFiles
 from tui_runs.schema import Schema
-from tui_runs_mlflow.artifacts import LocalArtifacts, local_artifacts
+from tui_runs_mlflow.artifacts import local_artifacts
 from tui_runs_mlflow.database.connection import Database, StampedFile
 from tui_runs_mlflow.database.queries import one_of
 from tui_runs_mlflow.details import (
@@ -136,12 +137,12 @@ def read_details(database: Database, run_ids: Sequence[str]) -> Details:
     return Details(details_frame(runs))
 
 
-def find_artifacts(database: Database, run_id: str) -> LocalArtifacts:
+def find_artifacts(database: Database, run_id: str) -> LocalFiles:
     """Where the artifacts of a run are; an unknown run has none. Beside a SQLite file they are looked for, too."""
     try:
         rows = _Reading(database, [run_id]).select("runs", _RUNS, *one_of("t.run_uuid", [run_id]))
     except SourceLostError as error:
-        return LocalArtifacts(None, problem=Problem(database.uri, error.message, error.remedy))
+        return LocalFiles(None, problem=Problem(database.uri, error.message, error.remedy))
     beside = [os.path.dirname(database.path)] if isinstance(database, StampedFile) else []
     return local_artifacts(run_id, rows[0]["artifact_uri"] if rows else None, beside)
 

@@ -13,6 +13,15 @@ WAL_FORMAT: Final = b"\2"
 """The byte at 19 of a database in WAL mode; see `sqlite` for what is to be minded with one."""
 
 
+def is_sqlite(path: str) -> bool:
+    """Whether a file begins as SQLite's do, whatever is in it."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except (OSError, ValueError):
+        return False
+
+
 def is_mlflow_database(path: str) -> str | None:
     """What was seen of MLflow's in a file, to be shown to a person; None where it is something else. Never raises."""
     try:

@@ -30,7 +30,7 @@ from tui_runs.conditions import (
 )
 from tui_runs.schema import STATUSES
 from tui_runs_mlflow.database.connection import Database
-from tui_runs_mlflow.database.queries import FROM, RUN_IDS, Queries
+from tui_runs_mlflow.database.queries import FROM, NEWEST_FIRST, RUN_IDS, Queries
 from tui_runs_mlflow.run_frame import STATUSES as MLFLOW_STATUSES
 
 _TRUE: Final = "1 = 1"
@@ -60,12 +60,10 @@ _LEFT_OPEN: Final = frozenset("ki%_\\")
 """Signs of a word that a pattern leaves open, as all that are not ASCII: k and i in small letters may have been the
 Kelvin sign and the dotted I, which not every database knows; the others mean something in a pattern."""
 _DOT_ABOVE: Final = "\u0307"
-_NEWEST_FIRST: Final = "COALESCE(r.start_time, -1) DESC, r.run_uuid"
-"""As `Queries.newest`."""
 
 
 def find_runs(database: Database, queries: Queries, wanted: Wanted) -> list[str] | None:
-    """Ids of the runs that are wanted, the first in the wanted order; without a limit perhaps more, and in any order.
+    """Ids of the runs that are wanted, in the wanted order; without a limit perhaps more, and the newest first.
 
     Args:
         database: where they are.
@@ -83,16 +81,16 @@ def find_runs(database: Database, queries: Queries, wanted: Wanted) -> list[str]
     search = _Search(queries)
     try:
         may_hold = search.condition(wanted.where).may
-        joins, order = search.order(wanted.order) if wanted.limit is not None else ("", "")
+        joins, order = search.order(wanted.order) if wanted.limit is not None else ("", NEWEST_FIRST)
     except _InexpressibleError:
         return None
     if wanted.limit is None and may_hold == _TRUE:
         return None
     if wanted.limit is not None and not search.exact:
         return None
-    sql = f"SELECT r.run_uuid FROM {FROM}{joins} WHERE {queries.shown} AND ({may_hold})"
+    sql = f"SELECT r.run_uuid FROM {FROM}{joins} WHERE {queries.shown} AND ({may_hold}) ORDER BY {order}"
     if wanted.limit is not None:
-        sql += f" ORDER BY {order} LIMIT {search.parameter(min(max(0, wanted.limit), 1 << 31))}"
+        sql += f" LIMIT {search.parameter(min(max(0, wanted.limit), 1 << 31))}"
     return database.frame(sql, search.parameters, RUN_IDS)["run_id"].to_list()
 
 
@@ -306,7 +304,7 @@ class _Search:
             case "name":
                 return f"COALESCE({self._known('r.name')}, {self._tag('mlflow.runName')})"
             case "user":
-                return f"COALESCE({self._known('r.user_id')}, {self._tag('mlflow.user')})"
+                return f"COALESCE({self._tag('mlflow.user')}, {self._known('r.user_id')})"
             case "command":
                 return f"COALESCE({self._tag('mlflow.source.name')}, {self._known('r.source_name')})"
             case "experiment":
@@ -372,7 +370,7 @@ class _Search:
             else:
                 raise _InexpressibleError
             keys += [f"({key}) IS NULL", f"{key} DESC" if order.descending else key]
-        return joins, ", ".join([*keys, _NEWEST_FIRST])
+        return joins, ", ".join([*keys, NEWEST_FIRST])
 
 
 def _both(sql: str) -> _Sql:

@@ -25,8 +25,8 @@ _BATCH: Final = 900
 """Runs a batch; the first is small so that the table has rows at once. SQLite before 3.32 has 999 parameters."""
 _STARTS: Final = 5_000
 """Runs whose start one statement asks for."""
-_EXACT_SECONDS: Final = 3.0
-"""How long a scan goes on to read whole histories; `follow` does the rest, in between."""
+_EXACT_SECONDS: Final = 0.3
+"""How long a scan goes on to read whole histories, for which `ls` waits in vain; `follow` does the rest, in between."""
 
 
 class DatabaseStore:
