@@ -27,8 +27,7 @@ os.environ.update(
     GIT_PYTHON_REFRESH="quiet",
     XDG_CACHE_HOME=_CACHE.name,
 )
-for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
-    os.environ.pop(name, None)
+_NAMING = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID")
 
 
 # The same examples at every run, however slow the machine. HYPOTHESIS_PROFILE=hunt looks for new ones, for minutes.
@@ -36,6 +35,13 @@ _UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("steady", max_examples=60, derandomize=True, **_UNTIMED)
 settings.register_profile("hunt", max_examples=5000, **_UNTIMED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No store is named by the environment: the user's, or what an mlflow client left there in an earlier test."""
+    for name in _NAMING:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -26,10 +26,14 @@ class MlflowAdapter:
         return recognise(location)
 
     def from_environment(self) -> Sequence[tuple[str, str]]:
-        """What MLflow's own tools would use."""
+        """What MLflow's own tools would use; a path only if it is there."""
+        from tui_runs_mlflow.locations import path_of  # noqa: PLC0415
+
         variable = "MLFLOW_TRACKING_URI"
-        uri = os.environ.get(variable)
-        return [(uri, variable)] if uri else []
+        uri = os.environ.get(variable, "")
+        path = path_of(uri)
+        there = path is None or os.path.exists(path)
+        return [(uri, variable)] if uri and there else []
 
     def open(self, location: str, options: Mapping[str, OptionValue]) -> Source:
         """Open a store, or one experiment of it.

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tui_runs.adapter import Problem
+from tui_runs.display import encodable
 from tui_runs.errors import SourceLostError
-from tui_runs_wandb.run_dir import RunDir, clean
+from tui_runs_wandb.run_dir import RunDir
 from tui_runs_wandb.run_frames import RunView
 from tui_runs_wandb.run_log import RunLog
 
@@ -99,4 +100,4 @@ def stamp_of(path: str | None) -> tuple[int, int] | None:
 def lost(uri: str) -> SourceLostError:
     """The error for a place that is gone."""
     remedy = "Their last state is shown; it goes on when they are back."
-    return SourceLostError(f"The runs are gone: {clean(uri)}", remedy)
+    return SourceLostError(f"The runs are gone: {encodable(uri)}", remedy)

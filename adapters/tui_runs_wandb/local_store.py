@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from tui_runs.adapter import Change, Cursor, Focus, History, RunBatch, SeriesId
+from tui_runs.display import encodable
 from tui_runs.errors import LocationError
 from tui_runs.schema import HISTORY, TIME, empty
 from tui_runs_wandb.known_runs import KnownRuns, Said, lost, size_of
@@ -20,13 +21,12 @@ from tui_runs_wandb.points import NO_TIME
 from tui_runs_wandb.quick_look import quick_view
 from tui_runs_wandb.run_dir import (
     RunDir,
-    ancestors_of_runs,
-    clean,
     find_runs,
     is_store,
     open_log,
     run_at,
     run_of_log,
+    store_in,
     unreadable,
 )
 from tui_runs_wandb.run_frames import RunView, make_batch, view_of
@@ -34,7 +34,8 @@ from tui_runs_wandb.run_log import RunLog, Series
 from tui_runs_wandb.transaction_log import HEADER, NotALogError, check_header
 
 if TYPE_CHECKING:
-    from tui_runs.capabilities import Details
+    from tui_runs.capabilities import Artifacts, Details
+    from tui_runs.local_files import LocalFiles
     from tui_runs_wandb.changes import RunFollower
 
 _FIRST_BATCH, _FIRST_SECONDS = 24, 0.04
@@ -188,6 +189,20 @@ class LocalStore:
 
         return Details(details_frame(self._runs.find(run_ids)))
 
+    def artifacts(self, run_id: str, directory: str = "") -> Artifacts:
+        """List a directory of the files that W&B keeps with a run. See `tui_runs.capabilities.WithArtifacts`."""
+        return self._files_of(run_id).list_directory(directory)
+
+    def read_artifact(self, run_id: str, path: str, limit: int) -> bytes:
+        """Read the beginning of one of them. See `tui_runs.capabilities.WithArtifacts`."""
+        return self._files_of(run_id).read_file(path, limit)
+
+    def _files_of(self, run_id: str) -> LocalFiles:
+        from tui_runs.local_files import LocalFiles  # noqa: PLC0415  the first rows do not wait for it
+
+        found = self._runs.find([run_id])
+        return LocalFiles(found[0].run.directory, ("files",)) if found else LocalFiles(None)
+
     def follow(self, focus: Focus) -> Iterator[Change]:
         """Watch running and looked-at runs closely, the others now and then. See `tui_runs.adapter.Source`."""
         from tui_runs_wandb.changes import RunFollower  # noqa: PLC0415  the first rows do not wait for it
@@ -249,9 +264,9 @@ def _open(path: str, stale_after: float) -> LocalStore:
     if run is not None and run.log is not None:
         return LocalStore(path, lambda: _only(real, run_at(real)), stale_after, None)
     if is_store(path) is None:
-        path = next((inside for inside in ancestors_of_runs(path) if os.path.isdir(inside) and is_store(inside)), path)
+        path = store_in(path) or path
         if is_store(path) is None and not find_runs(path):
-            raise LocationError(f"There are no runs of W&B in {clean(path)}.", _REMEDY)
+            raise LocationError(f"There are no runs of W&B in {encodable(path)}.", _REMEDY)
     return LocalStore(path, lambda: find_runs(path), stale_after, path)
 
 
@@ -276,6 +291,6 @@ def _check_log(path: str) -> None:
     try:
         check_header(os.pread(descriptor, len(HEADER), 0))
     except NotALogError as error:
-        raise LocationError(f"{clean(path)} cannot be shown: {error}.", _REMEDY) from None
+        raise LocationError(f"{encodable(path)} cannot be shown: {error}.", _REMEDY) from None
     finally:
         os.close(descriptor)

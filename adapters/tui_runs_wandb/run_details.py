@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from tui_runs.display import encodable
 from tui_runs.schema import DETAILS
 from tui_runs_wandb.run_log import RunLog
 from tui_runs_wandb.run_state import RunState
-from tui_runs_wandb.values import dotted, encodable, text_of
+from tui_runs_wandb.values import dotted, text_of
 
 _NOT_LISTED = ("values", "bins", "packedBins")
 """The contents of a histogram."""

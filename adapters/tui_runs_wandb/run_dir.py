@@ -10,13 +10,13 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
 from tui_runs.adapter import Problem
+from tui_runs.display import encodable
 
 _RUN_DIRECTORY: Final = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(.+)", re.DOTALL)
 _OTHER_RUN_DIRECTORY: Final = re.compile(r"(?:offline-)?run-.+", re.DOTALL)
@@ -83,7 +83,7 @@ def _run(directory: str, name: str, named: re.Match[str] | None, log: str | None
     told = _LOG.fullmatch(os.path.basename(log)) if log else None
     wandb_id = told[1] if told else named[2] if named else name
     run_id = f"{named[2]}-{named[1]}" if named else name
-    return RunDir(directory, clean(run_id), clean(wandb_id), log, _moment(named[1]) if named else None)
+    return RunDir(directory, encodable(run_id), encodable(wandb_id), log, _moment(named[1]) if named else None)
 
 
 def find_runs(root: str) -> list[RunDir]:
@@ -101,7 +101,7 @@ def find_runs(root: str) -> list[RunDir]:
         if run is None:
             continue
         if run.run_id in taken:  # run-… and offline-run-… of the same second and the same id
-            run = RunDir(run.directory, clean(os.path.basename(path)), run.wandb_id, run.log, run.started)
+            run = RunDir(run.directory, encodable(os.path.basename(path)), run.wandb_id, run.log, run.started)
         taken.add(run.run_id)
         runs.append(run)
     return runs
@@ -132,7 +132,7 @@ def is_store(path: str) -> str | None:
         with os.scandir(path) as entries:
             for _, entry in zip(range(_LOOK_AT), entries, strict=False):
                 if _may_be_run(entry) and _log_in(entry.path, entry.name):
-                    return f"{clean(entry.name)} holds a run's transaction log"
+                    return f"{encodable(entry.name)} holds a run's transaction log"
                 others += not (_may_be_run(entry) or _BESIDE_RUNS.fullmatch(entry.name))
     except (OSError, ValueError):
         return None
@@ -141,9 +141,10 @@ def is_store(path: str) -> str | None:
     return None
 
 
-def ancestors_of_runs(path: str) -> Iterator[str]:
-    """The directories in which a project's runs may lie."""
-    yield from (os.path.join(path, name) for name in _STORE_NAMES)
+def store_in(project: str) -> str | None:
+    """The directory of a project in which its runs lie, if it has one."""
+    places = (os.path.join(project, name) for name in _STORE_NAMES)
+    return next((place for place in places if os.path.isdir(place) and is_store(place)), None)
 
 
 def _moment(stamp: str) -> int | None:
@@ -156,14 +157,9 @@ def _moment(stamp: str) -> int | None:
         return None
 
 
-def clean(name: str) -> str:
-    r"""A file name as text that UTF-8, and so a frame, can hold: a byte that is no text becomes `\udcff` or so."""
-    return name if name.isascii() else name.encode(errors="backslashreplace").decode()
-
-
 def problem_with(path: str, what: str, remedy: str) -> Problem:
     """A Problem with a file, whatever bytes are in its name."""
-    return Problem(clean(path), clean(what), remedy)
+    return Problem(encodable(path), encodable(what), remedy)
 
 
 def unreadable(path: str, error: OSError) -> Problem:

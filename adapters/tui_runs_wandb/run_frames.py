@@ -10,13 +10,14 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import Problem, RunBatch
+from tui_runs.display import encodable
 from tui_runs.schema import METRICS, PARAMS, RUNS, TAGS, TIME, empty
 from tui_runs_wandb.keys import Keys
 from tui_runs_wandb.points import NO_TIME, Totals
-from tui_runs_wandb.run_dir import RunDir, clean
+from tui_runs_wandb.run_dir import RunDir
 from tui_runs_wandb.run_log import RunLog
 from tui_runs_wandb.run_state import RunState
-from tui_runs_wandb.values import Number, dotted, encodable, float_of, text_of
+from tui_runs_wandb.values import Number, dotted, float_of, text_of
 
 _METRIC_COLUMNS: Final = (
     "key", "last", "last_step", "last_time", "min", "min_step", "max", "max_step", "count",
@@ -100,7 +101,7 @@ def view_of_state(run: RunDir, state: RunState, updated: float | None, stale_aft
         "git_commit": _known(facts.commit or place.get("git commit")),
         "command": _known(state.command),
         "notes": _known(facts.notes),
-        "uri": clean(run.directory),
+        "uri": encodable(run.directory),
     })  # fmt: skip
     view.params = [(key, text_of(leaf)) for key, leaf in state.config().items()]
     view.tags = {encodable(tag): encodable(tag) for tag in facts.tags}

@@ -84,9 +84,9 @@ class RunState:
 
     @property
     def command(self) -> str | None:
-        """The program with its arguments, as a shell takes it."""
-        program = self.environment.facts.get("program")
-        return shlex.join([program, *self.environment.arguments]) if program else None
+        """The program with its arguments, as a shell takes it; `python -c` has "<python with no main file>"."""
+        program = self.environment.facts.get("program", "<")
+        return None if program.startswith("<") else shlex.join([program, *self.environment.arguments])
 
     def config(self) -> dict[str, Leaf]:
         """What the run was configured with, by dotted key."""

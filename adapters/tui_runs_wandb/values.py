@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
+from tui_runs.display import encodable
 from tui_runs_wandb.records import Item, Path
 
 _NUMBER_STARTS: Final = b"-0123456789NI"
@@ -71,11 +72,6 @@ def _json_of(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_json_of(value[key])}" for key in value) + "}"
     return str(value) if isinstance(value, Number) else json.dumps(value, ensure_ascii=False)
-
-
-def encodable(text: str) -> str:
-    """Text that a frame can hold: half a surrogate pair, which JSON can spell, becomes an escape."""
-    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def dotted(path: Path) -> str:

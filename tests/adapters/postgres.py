@@ -8,11 +8,16 @@ import os
 import socket
 import tempfile
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from tests.adapters.contract import Points
+from tests.adapters.metric_truth import Point
+from tests.adapters.mlflow_stores import START, MlflowWriter
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for its runtime folder when it is imported
@@ -28,10 +33,12 @@ _ACCESS = """
 local   all postgres              trust
 host    all postgres 127.0.0.1/32 trust
 hostssl all tls_only 127.0.0.1/32 scram-sha-256
-host    all all      127.0.0.1/32 scram-sha-256
+host    all reader,nobody 127.0.0.1/32 scram-sha-256
 """
 # Nothing here outlives the session, so nothing has to survive a power cut.
 _SETTINGS = "-c fsync=off -c full_page_writes=off -c autovacuum=off -c max_connections=50 -c shared_buffers=64MB"
+_GRANT = "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"
+_TABLES = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 
 
 class Postgres:
@@ -57,7 +64,7 @@ class Postgres:
         self._control("-l", str(self._installed.pgdata / "log"), "-o", options, "start")
 
     def stop(self) -> None:
-        self._control("-m", "immediate", "stop")
+        self._control("-m", "fast", "stop")
 
     def _control(self, *words: str) -> None:
         arguments = ("-w", "-D", str(self._installed.pgdata), *words)
@@ -79,7 +86,27 @@ class Postgres:
         self.run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
         self.disconnect(template)
         self.run(f"CREATE DATABASE {database} TEMPLATE {template} STRATEGY FILE_COPY")
-        self.run("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database=database)
+        self.run(_GRANT, database=database)
+
+    def contents(self, database: str) -> dict[str, bytes]:
+        """What every table has that is not empty, as COPY says it."""
+        found = {}
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            for (table,) in connection.execute(_TABLES).fetchall():
+                with connection.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(table))) as rows:
+                    if data := b"".join(rows):
+                        found[table] = data
+        return found
+
+    def replace_contents(self, database: str, contents: Mapping[str, bytes]) -> None:
+        """Give every table what it is to have, and nothing else: a tenth of the time of a new database."""
+        with psycopg.connect(self.url(database)) as connection:
+            connection.execute("SET LOCAL session_replication_role = replica")  # in any order, whoever refers to whom
+            for (table,) in connection.execute(_TABLES).fetchall():
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+            for table, data in contents.items():
+                with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))) as rows:
+                    rows.write(data)
 
     def disconnect(self, database: str) -> None:
         """End every connection to a database."""
@@ -105,4 +132,85 @@ def made_by_mlflow() -> str:
     server = shared_server()
     server.create("made_by_mlflow")
     MlflowClient(server.url("made_by_mlflow", scheme="postgresql+psycopg")).search_experiments()
+    server.run(_GRANT, database="made_by_mlflow")
     return "made_by_mlflow"
+
+
+class PostgresWriter(MlflowWriter):
+    """Writes through `mlflow.MlflowClient` into a database on the shared server; reads are the user reader's.
+
+    Every writer has the same database: whoever is made last is the one that counts.
+
+    Args:
+        many: begin with 90 runs, the last one named "newest"; else without any.
+    """
+
+    database = "written"
+
+    def __init__(self, *, many: bool = False) -> None:
+        from mlflow import MlflowClient
+
+        self.server = shared_server()
+        contents = _of_many() if many else _of_none()
+        self.server.replace_contents(self.database, contents)
+        self.location = self.server.url(self.database, "reader", QUOTED_PASSWORD)
+        self.client = MlflowClient(self.server.url(self.database, scheme="postgresql+psycopg"))
+        self.experiment = self.client.get_experiment_by_name("trials").experiment_id
+        self._clock = START + 600_000 * many  # after the runs that are there
+
+    def append_half(self, run_id: str, key: str, point: object) -> Callable[[], None]:
+        self._cannot("be half written")
+
+    def remove_run(self, run_id: str) -> None:
+        """As `mlflow gc` does after `delete_run`."""
+        self.client.delete_run(run_id)
+        self.client._tracking_client.store._hard_delete_run(run_id)
+
+    def rewrite(self, run_id: str, key: str, points: Points) -> None:
+        self._cannot("be truncated")
+
+    def break_run(self, run_id: str) -> Callable[[], None]:
+        self._cannot("be broken in one run only")
+
+    def hide_part(self, run_id: str) -> Path:
+        self._cannot("have an unreadable part")
+
+    def lose(self) -> Callable[[], None]:
+        """Let nobody into the database any more, and throw out whoever is there."""
+        self.server.run(f"ALTER DATABASE {self.database} ALLOW_CONNECTIONS false")
+        self.server.disconnect(self.database)
+        return lambda: self.server.run(f"ALTER DATABASE {self.database} ALLOW_CONNECTIONS true") and None
+
+    def sql(self, statement: str, *literals: str) -> list[Any]:
+        return self.server.run(statement, *literals, database=self.database)
+
+
+@functools.cache
+def _of_none() -> dict[str, bytes]:
+    from mlflow import MlflowClient
+
+    server = shared_server()
+    server.create(PostgresWriter.database, made_by_mlflow())
+    MlflowClient(server.url(PostgresWriter.database, scheme="postgresql+psycopg")).create_experiment("trials")
+    return server.contents(PostgresWriter.database)
+
+
+@functools.cache
+def _of_many() -> dict[str, bytes]:
+    """Two runs by mlflow, and copies of the first."""
+    writer = PostgresWriter()
+    points = {"loss": [Point(0, START, 1 / 7)]}
+    one = writer.add_run("run 1", params={"number": "1"}, metrics=points, status="finished")
+    changed = {"run_uuid": "lpad(to_hex(n), 32, '0')", "name": "'run ' || n", "start_time": "start_time + 60000 + n"}
+    for table in ("runs", "params", "tags", "metrics", "latest_metrics"):
+        columns = writer.sql(
+            "SELECT attname::text FROM pg_attribute WHERE attrelid = {}::regclass AND attnum > 0", table
+        )
+        names = [name for (name,) in columns]
+        writer.sql(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(changed.get(name, name) for name in names)} "
+            f"FROM {table}, generate_series(2, 89) n WHERE run_uuid = {{}}", one
+        )  # fmt: skip
+    writer._clock += 600_000
+    writer.add_run("newest", params={"number": "90"}, status="finished")
+    return writer.server.contents(writer.database)

@@ -83,6 +83,9 @@ def test_the_tracking_uri_may_name_what_lies_here(project: Path, monkeypatch: py
     assert len(find([])) == 1
 
 
-def test_a_tracking_uri_of_something_that_is_gone_hides_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(project / "gone"))
+@pytest.mark.parametrize("gone", ["gone", "sqlite:///gone.db", "file:///gone"])
+def test_a_tracking_uri_of_something_that_is_gone_hides_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", gone)
     assert places() == ["./mlflow.db"]

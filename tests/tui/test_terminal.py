@@ -41,6 +41,9 @@ for line in sys.stdin:
 """
 
 
+_NOT_OF_THIS_TERMINAL = ("NO_COLOR", "TEXTUAL", "COLUMNS", "LINES")
+
+
 class Terminal:
     """A program on a screen that can be read."""
 
@@ -48,7 +51,7 @@ class Terminal:
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         environment = {
-            **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TEXTUAL")},
+            **{name: value for name, value in os.environ.items() if name not in _NOT_OF_THIS_TERMINAL},
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
             "LANG": "C.UTF-8",

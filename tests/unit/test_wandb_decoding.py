@@ -268,6 +268,27 @@ def test_thousands_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer["points"]["key 1234"] == ["(12, 34.0)"]
 
 
+def test_keys_that_fall_on_the_same_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast_keys, "_BITS", (4, 5))
+    encode = Encoder()
+    answer = both([encode.history({f"key {i}": i for i in range(60)}, step) for step in range(40)])
+    assert {key: set(points) for key, points in answer["points"].items()} == {
+        f"key {i}": {repr((step, float(i))) for step in range(40)} for i in range(60)
+    }
+
+
+def test_items_that_go_on_after_their_value() -> None:
+    """With a field that is not known yet, or with a second value, which then counts."""
+    records = []
+    for step in range(40):
+        item = pb().HistoryItem(nested_key=["loss"], value_json=str(step)).SerializeToString()
+        item += pb().HistoryItem(value_json="7").SerializeToString() if step % 2 else b"\x98\x06\x01"
+        history = b"\x0a" + bytes([len(item)]) + item
+        records.append(b"\x08\x01\x12" + bytes([len(history)]) + history)
+    expected = [repr((step, 7.0 if step % 2 else float(step))) for step in range(40)]
+    assert both(records)["points"] == {"loss": expected}
+
+
 def test_keys_that_are_spelled_alike() -> None:
     """A key in parts and one with dots are the same metric."""
     encode, records = Encoder(), []

@@ -141,6 +141,17 @@ def test_flipped_bit_anywhere_costs_one_record(log: Log) -> None:
         assert log.reader.damaged_at <= at
 
 
+def test_flipped_bits_in_many_blocks(log: Log) -> None:
+    records = numbered([500] * (40 * BLOCK // 500))
+    data = bytearray(HEADER + framed(records))
+    for block in range(3, 40, 5):
+        data[block * BLOCK + 1000 + 97 * block] ^= 1 << block % 8
+    log.write(bytes(data))
+    found = log.read()
+    assert [one for one in records if one in found] == found
+    assert len(records) - len(found) == log.reader.lost_so_far == len(range(3, 40, 5))
+
+
 @pytest.mark.parametrize("blocks", [3, 40], ids=["few blocks", "many blocks"])
 def test_damage_is_counted_by_the_records_numbers(log: Log, blocks: int) -> None:
     records = numbered([500] * (blocks * BLOCK // 500))

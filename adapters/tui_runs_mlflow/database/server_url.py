@@ -69,19 +69,14 @@ class ServerUrl:
         return printable(f"{self.dialect}://{user}{host}{port}/{quote(self.database, safe='')}{query}")
 
 
-def dialect_of(location: str) -> Literal["postgresql", "mysql"] | None:
-    """The kind of database server that a location names; None where it names none that can be read."""
-    scheme = location.partition("://")[0].partition("+")[0] if "://" in location else ""
-    return _DIALECTS.get(scheme.lower())
-
-
 def parse_url(url: str) -> ServerUrl:
     """Take a URL apart.
 
     Raises:
         LocationError: it is no URL of a PostgreSQL or MySQL database; the message has nothing secret.
     """
-    match, dialect = _URL.fullmatch(url), dialect_of(url)
+    match = _URL.fullmatch(url)
+    dialect = _DIALECTS.get(match["scheme"].lower()) if match else None
     if match is None or dialect is None:
         example = "Write it as postgresql://user@host:5432/database or mysql://user@host:3306/database."
         raise LocationError(f"{redacted(url)} is not the URL of a database server.", example)

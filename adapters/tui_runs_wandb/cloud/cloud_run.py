@@ -10,11 +10,12 @@ from typing import Any, Final
 import polars as pl
 
 from tui_runs.adapter import Problem, RunBatch
+from tui_runs.display import encodable
 from tui_runs.schema import METRICS, PARAMS, RUNS, TIME, conform, empty
 from tui_runs_wandb.keys import INTERNAL, SYSTEM, TYPE
 from tui_runs_wandb.records import Path
 from tui_runs_wandb.run_frames import RunView, make_batch
-from tui_runs_wandb.values import Leaf, Number, dotted, encodable, float_of, leaves, text_of
+from tui_runs_wandb.values import Leaf, Number, dotted, float_of, leaves, text_of
 
 STATES: Final = {
     "pending": "scheduled",
