@@ -32,6 +32,9 @@ _DROPPED: Final = Trouble("The server closed the connection.", "It goes on when 
 _UNANSWERED: Final = {
     "Name or service not known|No address associated|nodename nor servname|Temporary failure in name": _NOWHERE,
     "timed out": _LATE,
+    "certificate verify failed": Trouble(
+        "The server's certificate cannot be verified.", "Name its issuer: ?ssl_ca=FILE."
+    ),
     "cryptography": Trouble(
         "This user's way to log in needs the Python package cryptography, or TLS.",
         "Install it with: pip install 'pymysql[rsa]'",
@@ -97,8 +100,16 @@ class MySQL:
             "connect_timeout": CONNECT_SECONDS,
             "read_timeout": STATEMENT_SECONDS + CONNECT_SECONDS,
             **{name: value for name, value in given.items() if value not in ("", None)},
-            **url.parameters,
+            **{name: value for name, value in url.parameters.items() if name in ("charset", "unix_socket")},
         }
+        # As SQLAlchemy takes them: ?ssl_ca=FILE&ssl_check_hostname=false.
+        tls: dict[str, str | bool] = {
+            name.removeprefix("ssl_"): value for name, value in url.parameters.items() if name.startswith("ssl_")
+        }
+        if "check_hostname" in tls:
+            tls["check_hostname"] = str(tls["check_hostname"]).lower() not in ("false", "0", "no", "off")
+        if tls:
+            self._keywords["ssl"] = tls
 
     def connect(self) -> Connection:
         """A new connection. See `server.Server`."""
@@ -129,6 +140,10 @@ class MySQL:
         text = str(error.args[-1]) if error.args else type(error).__name__
         if code in (None, 2002, 2003, 2005) and (known := first_that_fits(text, _UNANSWERED)):
             return known
+        if isinstance(error, OSError):  # the driver's own errors wrap those of the network
+            return Trouble(
+                f"A file that the URL names cannot be read: {printable(text)}.", "Check ssl_ca and the like."
+            )
         if code in _CODES:
             return _CODES[code]
         if code in _GONE:

@@ -30,7 +30,7 @@ _DIALECTS: Final[Mapping[str, Literal["postgresql", "mysql"]]] = {
 }
 _SHOWN: Final = frozenset({
     "application_name", "channel_binding", "charset", "connect_timeout", "dbname", "gssencmode", "host", "hostaddr",
-    "options", "port", "service", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "sslcert",
+    "options", "port", "service", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", "ssl_key", "sslcert",
     "sslcrl", "sslkey", "sslmode", "sslrootcert", "target_session_attrs", "unix_socket", "user",
 })  # fmt: skip
 """Parameters that hold no secret. Any other may, be it by a slip of the pen, and is never shown."""
