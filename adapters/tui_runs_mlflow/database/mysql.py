@@ -100,7 +100,7 @@ class MySQL:
             "connect_timeout": CONNECT_SECONDS,
             "read_timeout": STATEMENT_SECONDS + CONNECT_SECONDS,
             **{name: value for name, value in given.items() if value not in ("", None)},
-            **{name: value for name, value in url.parameters.items() if name in ("charset", "unix_socket")},
+            **{name: value for name, value in url.parameters.items() if name == "unix_socket"},
         }
         # As SQLAlchemy takes them: ?ssl_ca=FILE&ssl_check_hostname=false.
         tls: dict[str, str | bool] = {
