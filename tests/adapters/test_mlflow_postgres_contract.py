@@ -16,6 +16,7 @@ from tui_runs_mlflow import MlflowAdapter
 
 class TestContract(AdapterContract):
     adapter_class = MlflowAdapter
+    sorts_by_time = True
 
     @pytest.fixture
     def empty(self) -> PostgresWriter:

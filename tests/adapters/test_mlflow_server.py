@@ -102,6 +102,7 @@ class TestContract(AdapterContract):
     """With somebody who looks at every metric, and a gate before the server that can be shut."""
 
     adapter_class = MlflowAdapter
+    sorts_by_time = True
 
     @pytest.fixture(autouse=True)
     def prepared(self, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,18 +138,6 @@ class TestContract(AdapterContract):
         yield open_store
         for source in sources:
             source.close()
-
-    def test_history_is_every_point_as_it_was_written(self, empty: StoreWriter, opened: Any) -> None:
-        """But for its order: a server's database sorts them by time."""
-        one = empty.add_run("one", metrics={"loss": LOSS, "odd": ODD})
-        two = empty.add_run("two", metrics={"loss": LOSS[:3]})
-        source = opened(empty)
-        read_all(source)
-        by_time = sorted(ODD, key=lambda point: (point.ms, point.step, point.value))
-        points, _, _ = read_history(source, [one, two])
-        assert_points(points, {(one, "loss"): LOSS, (one, "odd"): by_time, (two, "loss"): LOSS[:3]})
-        points, _, _ = read_history(source, [one], ["odd", "no such metric"])
-        assert_points(points, {(one, "odd"): by_time})
 
 
 # --- beside mlflow's own client ---------------------------------------------------------------------------------------

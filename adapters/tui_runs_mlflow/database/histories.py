@@ -2,7 +2,7 @@
 
 MLflow only ever adds points, so a cursor says how many were read. In SQLite that is the rowid of the last one, and a
 new point of any run has a greater one. Elsewhere it is their number, together with a checksum of the last of them:
-where another point stands in its place (a late one in MySQL, which sorts by time), the series is read anew.
+where another point stands in its place (a late one, as series go by time there), the series is read anew.
 """
 
 from __future__ import annotations

@@ -78,6 +78,7 @@ class MySQL:
     """
 
     name = "MySQL"
+    placeholder = "%s"
     catalogue = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
 
     def __init__(self, url: ServerUrl) -> None:

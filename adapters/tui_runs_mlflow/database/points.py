@@ -28,9 +28,9 @@ FOLLOWED: Final = ("runs", "params", "tags", "metrics")
 """The tables whose new rows tell what happened."""
 ENDS: Final[Schema] = {"table": pl.String, "rowid": pl.Int64, "row": pl.String, "row_before": pl.String}
 
-_WRITTEN: Final = {"postgresql": "m.ctid", "mysql": "m.timestamp, m.step, m.value"}
-"""The nearest to the order of writing that a database keeps: PostgreSQL fills its pages in that order, and MySQL sorts
-each series by time."""
+_ORDER: Final = "m.timestamp, m.step, m.value"
+"""A database that does not number its rows keeps no order of writing (PostgreSQL puts a row where there is room), so
+its series go by time."""
 
 
 # --- SQLite -----------------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def points_of_run(queries: Queries, run_id: str, keys: Sequence[str]) -> Stateme
     which, parameters = queries.points_of([run_id], keys)
     sql = (
         f"SELECT NULL, m.run_uuid, m.key, {queries.step}, m.timestamp, {queries.number} FROM metrics m "
-        f"WHERE {which} ORDER BY {_WRITTEN[queries.dialect]}"
+        f"WHERE {which} ORDER BY {_ORDER}"
     )
     return Statement(sql, parameters, POINTS)
 
@@ -109,6 +109,6 @@ def points_of_series(queries: Queries, run_id: str, key: str, offset: int, limit
     """Points of a series from the one with this number on, counted from 0."""
     sql = (
         f"SELECT NULL, m.run_uuid, m.key, {queries.step}, m.timestamp, {queries.number} FROM metrics m "
-        f"WHERE m.run_uuid = :run AND m.key = :key ORDER BY {_WRITTEN[queries.dialect]} LIMIT :limit OFFSET :offset"
+        f"WHERE m.run_uuid = :run AND m.key = :key ORDER BY {_ORDER} LIMIT :limit OFFSET :offset"
     )
     return Statement(sql, {"run": run_id, "key": key, "offset": offset, "limit": limit}, POINTS)

@@ -93,7 +93,8 @@ class PostgreSQL:
             "password": url.password,
             "dbname": url.database,
         }
-        self._keywords = {
+        self.placeholder = "%s"
+        self._keywords: dict[str, Any] = {
             "application_name": "tui-runs",
             "connect_timeout": CONNECT_SECONDS,
             # A network that went away is noticed within a minute.
@@ -105,6 +106,9 @@ class PostgreSQL:
             "options": f"{url.parameters.get('options', os.environ.get('PGOPTIONS', ''))} {_SETTINGS}",
             "client_encoding": "utf8",
         }
+        if hasattr(self._driver, "RawCursor"):  # psycopg 3 looks through the SQL for placeholders of any other kind
+            self.placeholder = "${}"
+            self._keywords["cursor_factory"] = self._driver.RawCursor
 
     def connect(self) -> Connection:
         """A new connection. See `server.Server`."""

@@ -24,12 +24,14 @@ class Trouble(NamedTuple):
 
 
 class Server(Protocol):
-    """One database of one server. Every driver takes parameters as `%(name)s`."""
+    """One database of one server."""
 
     name: str
     """What it is, for a person."""
     errors: tuple[type[Exception], ...]
     """What the driver raises."""
+    placeholder: str
+    """What stands for a parameter in the driver's SQL; {} is the parameter's number, from 1 on."""
     catalogue: str
     """SELECT of (table, column) of all that this user may read."""
 
