@@ -37,14 +37,15 @@ _FILL: Final = (
     "user_id, source_type, source_name, entry_point_name, source_version) "
     f"SELECT {_RUN}, 'run-' || n, CASE n % 10 WHEN 0 THEN 'FAILED' ELSE 'FINISHED' END, 1700000000000 + n * 60000, "
     f"1700000030000 + n * 60000, 'active', '/a/' || {_RUN} || '/artifacts', 0, "
-    "'ada', 'LOCAL', 'train.py', '', '' FROM generate_series(1, {runs}) n",
+    "'ada', 'LOCAL', 'train.py', '', '' FROM generate_series(1::bigint, {runs}) n",
     f"INSERT INTO params (key, value, run_uuid) SELECT 'param_' || k, ((n * (k + 7)) % 97)::text, {_RUN} "
-    f"FROM generate_series(1, {{runs}}) n, generate_series(1, {PARAMS}) k",
-    f"INSERT INTO tags (key, value, run_uuid) SELECT 'mlflow.user', 'ada', {_RUN} FROM generate_series(1, {{runs}}) n",
+    f"FROM generate_series(1::bigint, {{runs}}) n, generate_series(1, {PARAMS}) k",
+    f"INSERT INTO tags (key, value, run_uuid) SELECT 'mlflow.user', 'ada', {_RUN} "
+    "FROM generate_series(1::bigint, {runs}) n",
     "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "
     "SELECT 'metric_' || k, ((n * 7919 + k) % 10007) / 10007.0, 1700000020000 + n * 60000, "
     f"{POINTS - 1}, false, {_RUN} "
-    f"FROM generate_series(1, {{runs}}) n, generate_series(1, {METRICS}) k",
+    f"FROM generate_series(1::bigint, {{runs}}) n, generate_series(1, {METRICS}) k",
     "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) "
     f"SELECT key, value + ({POINTS - 1} - s), timestamp - ({POINTS - 1} - s), s, false, run_uuid "
     f"FROM latest_metrics, generate_series(0, {POINTS - 1}) s",
