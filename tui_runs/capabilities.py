@@ -102,3 +102,54 @@ class WithArtifacts(Protocol):
             ArtifactError: it is not there, not a file of this run, or cannot be read.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A text that a run's program printed or wrote.
+
+    Args:
+        name: tells it apart from the run's other logs: "output.log", "logs/train.log".
+        size: bytes, where that is known without reading it.
+    """
+
+    name: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """A stretch of a log.
+
+    Args:
+        data: the bytes as they were written, escape sequences and carriage returns included.
+        start: where they begin in the log.
+        size: of the whole log at the time of reading; less than before means that it was written anew.
+    """
+
+    data: bytes
+    start: int
+    size: int
+
+
+@runtime_checkable
+class WithLogs(Protocol):
+    """A source that has what a run's program printed. Any stretch of a log is read without what is before it."""
+
+    def logs(self, run_id: str) -> Sequence[LogFile]:
+        """The logs of a run, the one of most interest first; an unknown run has none."""
+        ...
+
+    def read_log(self, run_id: str, name: str, start: int, limit: int) -> LogPart:
+        """Read a stretch of a log.
+
+        Args:
+            run_id: whose.
+            name: as listed.
+            start: the first byte; a negative one counts from the end.
+            limit: bytes at most.
+
+        Raises:
+            ArtifactError: it is not there, not a file of this run, or cannot be read.
+        """
+        ...
