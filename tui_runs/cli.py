@@ -100,7 +100,7 @@ _out: Final = click.option("-o", "--output", "path", metavar="FILE", help="Write
 @program.command("open", cls=AdapterCommand)
 @_sources
 @click.option("--where", default="", metavar="FILTER", help="Show the runs that pass; see `ls --help`.")
-@click.option("--sort", metavar="COLUMN[:asc|:desc]", help="Sort by a column.")
+@click.option("--sort", metavar="COLUMN[:asc|:desc],...", help="Sort by a column, or by several.")
 @click.option("--columns", metavar="NAME,...", help="Columns of the table, such as name,status,params.lr.")
 @click.option("--poll", type=click.FloatRange(min=0.05), metavar="SECONDS", help="Look at files this often.")
 @click.pass_context
@@ -116,9 +116,8 @@ def open_app(
     """Open the app."""
     stores = Stores(sources, adapter, given_options(ctx))
     names = [name.strip() for name in columns.split(",") if name.strip()] if columns else []
-    order = split_sorting(sort) if sort else None
-    chosen = (order.column, order.descending) if order else None
-    ctx.exit(_run_app(stores, poll=poll, where=where, sort=chosen, columns=names))
+    order = [split_sorting(part) for part in sort.split(",") if part.strip()] if sort else []
+    ctx.exit(_run_app(stores, poll=poll, where=where, sort=order, columns=names))
 
 
 def _run_app(stores: Stores, **view: Any) -> int:

@@ -11,10 +11,11 @@ from textual.widgets import Input
 
 from tests.tui.conftest import Opened, settle, text_of, until
 from tui_runs.display import number
+from tui_runs.conditions import Order
 from tui_runs.frames.catalog import RunKey
 from tui_runs.tui.app import TuiRunsApp
 from tui_runs.tui.curves import XAxis
-from tui_runs.tui.runs_view import RunsView
+from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.widgets.chart_grid import ChartGrid
 from tui_runs.tui.widgets.frame_table import FrameTable
@@ -71,10 +72,10 @@ class TestTable:
             assert values[: len(numbers)] == sorted(numbers, reverse=True)
             await pilot.press("s")
             await settle(pilot)
-            assert main_of(pilot).view.sort == ("started", True)
+            assert main_of(pilot).view.sort == NEWEST_FIRST
 
     async def test_params_sort_as_numbers(self, opened: Opened) -> None:
-        view = RunsView(sort=("params.lr", False), columns=("name", "params.lr"), nested=False)
+        view = RunsView(sort=(Order("params.lr"),), columns=("name", "params.lr"), nested=False)
         async with opened(view=view) as pilot:
             shown = [value for value in main_of(pilot).table.frame["params.lr"].to_list() if value is not None]
             assert shown == sorted(shown, key=float)
@@ -85,7 +86,7 @@ class TestTable:
             title = text_of(pilot).splitlines()[2].index("val/acc")
             await pilot.click(FrameTable, offset=(title + 1, 0))
             await settle(pilot)
-            assert main_of(pilot).view.sort == ("metrics.val/acc", False)
+            assert main_of(pilot).view.sort == (Order("metrics.val/acc", descending=True),)  # the best first
 
     async def test_filter_narrows_while_typing_and_escape_shows_all(self, opened: Opened) -> None:
         async with opened() as pilot:

@@ -318,12 +318,12 @@ class TestColumns:
     async def test_the_sorted_column_has_an_arrow(self) -> None:
         app = TableApp(runs(9), PLAIN)
         async with app.run_test(size=(60, 12)) as pilot:
-            app.table.sort = ("loss", False)
+            app.table.sort = (("loss", False),)
             assert "loss ▲" in lines(app.table)[0]
-            app.table.sort = ("loss", True)
+            app.table.sort = (("loss", True),)
             await pilot.pause()
             assert "loss ▼" in lines(app.table)[0]
-            app.table.sort = None
+            app.table.sort = ()
             assert "▼" not in lines(app.table)[0]
 
     async def test_a_cut_number_is_not_shown_but_cut_text_is(self) -> None:
@@ -467,7 +467,7 @@ class TestLooks:
         app = TableApp(runs(3), columns)
         app.theme = theme
         async with app.run_test(size=(80, 5)) as pilot:
-            app.table.sort = ("", True)
+            app.table.sort = (("", True),)
             for _ in range(2):
                 await pilot.pause()
                 for y in range(4):
@@ -555,7 +555,7 @@ class TestLive:
                 lambda: app.table.show(runs(100, 12).reverse()),
                 lambda: app.table.move_cursor(row=60, column="c9"),
                 lambda: app.table.show(runs(5, 12)),
-                lambda: setattr(app.table, "sort", ("c3", True)),
+                lambda: setattr(app.table, "sort", (("c3", True),)),
                 lambda: app.table.show(runs(50, 12), WIDE[:6]),
                 lambda: setattr(app.table, "marks", {key(1): "red", key(45): "blue"}),
                 lambda: app.table.action_page(1),
@@ -650,7 +650,7 @@ class TestHostileText:
         ]
         app = TableApp(runs(2), columns, empty_message=text)
         async with app.run_test(size=(40, 6)) as pilot:
-            app.table.sort = ("name", True)
+            app.table.sort = (("name", True),)
             app.table.marks = {key(0): "#ff0000"}
             await pilot.pause()
             _check(app.table, 40)

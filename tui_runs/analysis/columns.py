@@ -41,9 +41,27 @@ RUN_COLUMNS: Final = (*RUNS, *_DERIVED)
 """Columns that every run may have, those worked out of others too."""
 
 
+AGGREGATES: Final = ("last", "min", "max", "min_step", "max_step", "last_step", "count")
+"""What can be shown of a metric's history beside its last value, each under its name in METRICS: `min(metrics.loss)`
+is the least value, `min_step(metrics.loss)` the step that had it."""
+
+
+def split_aggregate(name: str) -> tuple[str, str]:
+    """A column's name taken apart: `min(metrics.loss)` is ("min", "metrics.loss"), a plain name is ("last", name)."""
+    aggregate, bracket, rest = name.partition("(metrics.")
+    if bracket and rest.endswith(")") and aggregate in AGGREGATES:
+        return aggregate, f"metrics.{rest[:-1]}"
+    return "last", name
+
+
+def with_aggregate(aggregate: str, column: str) -> str:
+    """The other way round: the name of a column of a metric's history."""
+    return column if aggregate == "last" else f"{aggregate}({column})"
+
+
 def kind_of(column: str) -> Kind:
     """What a column of the wide frame holds."""
-    if column.startswith("metrics."):
+    if column.startswith("metrics.") or split_aggregate(column)[0] != "last":
         return "number"
     if column in RUNS:
         dtype = RUNS[column]

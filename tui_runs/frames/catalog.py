@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from tui_runs.adapter import RunBatch
+from tui_runs.analysis.columns import AGGREGATES, split_aggregate, with_aggregate
 from tui_runs.schema import METRICS, PARAMS, RUNS, Schema, conform, empty
 
 _ROW: Final = "row"
@@ -130,7 +131,8 @@ class Catalog:
             self._columns = {}
         else:
             for key in metrics:
-                self._columns.pop(f"metrics.{key}", None)
+                for aggregate in AGGREGATES:
+                    self._columns.pop(with_aggregate(aggregate, f"metrics.{key}"), None)
         for chunks in (self._params, self._tags, self._metrics):
             if len(chunks) > _CHUNKS:
                 chunks.merge(self._live_rows())
@@ -184,7 +186,8 @@ class Catalog:
 
         Args:
             columns: names of RUNS columns, or `params.<key>`, `tags.<key>` (String) and `metrics.<key>` (Float64, the
-                last value); an unknown one is all null.
+                last value) or `min(metrics.<key>)` and the like, see `analysis.columns.AGGREGATES`; an unknown one
+                is all null.
         """
         runs = self._all_runs()
         names = dict.fromkeys(["source", "run_id", *columns])
@@ -193,10 +196,11 @@ class Catalog:
     def _column(self, name: str, runs: pl.DataFrame) -> pl.Series:
         """A column that is not of the runs themselves, in their order."""
         if name not in self._columns:
-            kind, key = Column.of(name)
+            aggregate, column = split_aggregate(name)
+            kind, key = Column.of(column)
             if kind == "run":
                 return pl.Series(name, [None] * runs.height, dtype=pl.String)
-            value = "last" if kind == "metrics" else "value"
+            value = aggregate if kind == "metrics" else "value"
             values = self._of(kind).column(key).select(_ROW, pl.col(value).alias(name))
             self._columns[name] = runs.select(_ROW).join(values, on=_ROW, how="left", maintain_order="left")[name]
         return self._columns[name]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tui_runs.adapter import OptionValue
-    from tui_runs.conditions import Wanted
+    from tui_runs.conditions import Order, Wanted
     from tui_runs.sources.discover import Found
     from tui_runs.tui.runs_view import RunsView
 
@@ -22,7 +22,7 @@ def run_app(
     *,
     poll: float | None = None,
     where: str = "",
-    sort: tuple[str, bool] | None = None,
+    sort: Sequence[Order] = (),
     columns: Sequence[str] = (),
 ) -> int:
     """Open stores in the app; returns the exit code.
@@ -32,7 +32,7 @@ def run_app(
         options: values of the adapters' options, by adapter.
         poll: look at files every so many seconds instead of waiting for events.
         where: a filter; see `tui_runs.analysis.query`.
-        sort: a column, and whether the greatest comes first.
+        sort: the columns that decide the order; none for the newest first.
         columns: names of the columns to show; none for the usual ones.
 
     Raises:
@@ -45,7 +45,7 @@ def run_app(
 
     workspace = Workspace()
     workspace.open(found, options)
-    view = RunsView(where, sort or NEWEST_FIRST, tuple(columns), nested=sort is None)
+    view = RunsView(where, tuple(sort) or NEWEST_FIRST, tuple(columns), nested=not sort)
     workspace.read_ahead(_wanted_first(view) if where or sort else None)
     # Reading is mostly done outside the interpreter lock, so it is over when textual (0.35 s) is imported.
     from tui_runs.tui.app import TuiRunsApp  # noqa: PLC0415
@@ -60,10 +60,10 @@ def run_app(
 def _wanted_first(view: RunsView) -> Wanted | None:
     """The runs that the first screen shows; None where the filter is not understood before the columns are known."""
     from tui_runs.analysis.query import parse  # noqa: PLC0415
-    from tui_runs.conditions import Order, Wanted  # noqa: PLC0415
+    from tui_runs.conditions import Wanted  # noqa: PLC0415
     from tui_runs.errors import QueryError  # noqa: PLC0415
 
     try:
-        return Wanted(parse(view.where), [Order(*view.sort)], _FIRST_ROWS)
+        return Wanted(parse(view.where), view.sort, _FIRST_ROWS)
     except QueryError:
         return None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 import polars as pl
 
+from tui_runs.analysis.columns import split_aggregate
 from tui_runs.analysis.nesting import BRANCH
 from tui_runs.analysis.ordering import as_numbers
 from tui_runs.analysis.ranking import by_interest, is_system
@@ -33,6 +35,12 @@ _LONGEST_NUMBER: Final = 8
 _NOTHING: Final = Cell(MISSING, "muted")
 _EMPTY: Final = Cell('""', "warn")
 
+_SAID: Final = {
+    "last": "", "min": "min", "max": "max", "min_step": "min at", "max_step": "max at", "last_step": "step",
+    "count": "points",
+}  # fmt: skip
+"""What the title of a column says of the history that its numbers are of."""
+
 Clock = Callable[[], datetime]
 Trend = Callable[[pl.DataFrame], Sequence[Cell]]
 
@@ -55,8 +63,16 @@ def _numeric_texts(name: str, window: pl.DataFrame) -> list[Cell]:
     ]
 
 
-def _numbers(name: str, window: pl.DataFrame) -> list[Cell]:
-    return [_number_cell(value) for value in window[name]]
+def _numbers(name: str, best: Mapping[str, float], window: pl.DataFrame) -> list[Cell]:
+    top = best.get(name)
+    return [
+        Cell(_number_cell(value).text, "best") if value is not None and value == top else _number_cell(value)
+        for value in window[name]
+    ]
+
+
+def _whole_numbers(name: str, window: pl.DataFrame) -> list[Cell]:
+    return [_NOTHING if value is None else Cell(f"{value:,}", "muted") for value in window[name]]
 
 
 def _number_cell(value: float | None) -> Cell:
@@ -125,33 +141,53 @@ def default_columns(catalog: Catalog) -> list[str]:
     return names[:MOST_COLUMNS]
 
 
-def make_columns(
-    names: Sequence[str], frame: pl.DataFrame, now: Clock, trend: Trend, trended: str
-) -> list[TableColumn]:
-    """Table columns for these names.
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What decides, beside a column's own values, how its cells look.
 
     Args:
-        names: RUNS columns, `params.…`, `metrics.…`, `tags.…`, and "took" and "trend".
-        frame: all rows, with those columns; tells which params are numbers.
         now: the clock that ages go by.
         trend: draws the trend cells of a window.
         trended: the metric that the trend is of.
+        best: the best value in each column that has one; read when cells are made.
+        widths: of columns whose width the user chose, in terminal cells.
     """
-    titles = _titles(names)
-    return [_make_column(name, titles[name], frame, now, trend, trended) for name in names]
+
+    now: Clock
+    trend: Trend
+    trended: str = ""
+    best: Mapping[str, float] = field(default_factory=dict)
+    widths: Mapping[str, int] = field(default_factory=dict)
 
 
-def _make_column(name: str, title: str, frame: pl.DataFrame, now: Clock, trend: Trend, trended: str) -> TableColumn:
-    kind, _ = Column.of(name)
+def make_columns(names: Sequence[str], frame: pl.DataFrame, looks: Looks) -> list[TableColumn]:
+    """Table columns for these names.
+
+    Args:
+        names: RUNS columns, `params.…`, `metrics.…`, `tags.…`, `min(metrics.…)`, and "took" and "trend".
+        frame: all rows, with those columns; tells which params are numbers.
+        looks: how their cells look.
+    """
+    titles = column_titles(names)
+    columns = [_make_column(name, titles[name], frame, looks) for name in names]
+    return [replace(one, width=looks.widths[one.name]) if one.name in looks.widths else one for one in columns]
+
+
+def _make_column(name: str, title: str, frame: pl.DataFrame, looks: Looks) -> TableColumn:
+    aggregate, column = split_aggregate(name)
+    kind, _ = Column.of(column)
+    now, trended = looks.now, looks.trended
+    if kind == "metrics" and aggregate in ("last", "min", "max"):
+        return TableColumn(name, title, partial(_numbers, name, looks.best), "right", min_width=6, max_width=16)
     if kind == "metrics":
-        return TableColumn(name, title, partial(_numbers, name), "right", min_width=6, max_width=16)
+        return TableColumn(name, title, partial(_whole_numbers, name), "right", max_width=16)
     if kind in ("params", "tags"):
         numeric = kind == "params" and as_numbers(frame[name]) is not None
         if numeric:
             return TableColumn(name, title, partial(_numeric_texts, name), "right", max_width=16)
         return TableColumn(name, title, partial(_texts, name), max_width=20)
     if name == "trend":
-        return TableColumn(name, f"{printable(trended)} trend" if trended else "trend", trend, width=18)
+        return TableColumn(name, f"{printable(trended)} trend" if trended else "trend", looks.trend, width=18)
     if name == "status":
         return TableColumn(name, title, _statuses, width=11)
     if name == "took":
@@ -167,10 +203,15 @@ def _make_column(name: str, title: str, frame: pl.DataFrame, now: Clock, trend: 
     return TableColumn(name, title, partial(_texts, name), max_width=24)
 
 
-def _titles(names: Sequence[str]) -> dict[str, str]:
+def column_titles(names: Sequence[str]) -> dict[str, str]:
     """Keys without their kind where that names one column only; with it where a param and a metric share a key."""
-    keys = [Column.of(name).key for name in names]
-    return {
-        name: printable(key if keys.count(key) == 1 else f"{Column.of(name).kind[:-1]} {key}")
-        for name, key in zip(names, keys, strict=True)
-    }
+    places = {name: Column.of(split_aggregate(name)[1]) for name in names}
+    kinds: dict[str, set[str]] = {}
+    for kind, key in places.values():
+        kinds.setdefault(key, set()).add(kind)
+    titles = {}
+    for name, (kind, key) in places.items():
+        title = key if len(kinds[key]) == 1 else f"{kind[:-1]} {key}"
+        said = _SAID[split_aggregate(name)[0]]
+        titles[name] = printable(f"{title} {said}" if said else title)
+    return titles

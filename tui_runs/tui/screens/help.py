@@ -17,6 +17,7 @@ from tui_runs.tui.widgets.frame_table import FrameTable
 
 _GROUPS = {
     "runs": "Runs",
+    "columns": "Columns",
     "view": "Charts and panes",
     "live": "Live",
     "store": "Store",

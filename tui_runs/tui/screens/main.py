@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 
 from tui_runs.analysis.ranking import by_interest
-from tui_runs.frames.catalog import Column, RunKey
+from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
 from tui_runs.tui.curves import trend_cells
 from tui_runs.tui.filtering import Filter, FilterSuggester, values_of
 from tui_runs.tui.marks import Marks
 from tui_runs.tui.preview import MOST_BYTES
-from tui_runs.tui.run_columns import TICKING, default_columns, make_columns
-from tui_runs.tui.runs_view import NOT_IN_CATALOG, RunsView
+from tui_runs.tui.run_columns import TICKING, Looks, default_columns, make_columns
+from tui_runs.tui.runs_view import NOT_IN_CATALOG, RunsView, telling
 from tui_runs.tui.status import status_pieces
+from tui_runs.tui.table_actions import TableActions
 from tui_runs.tui.widgets.bars import Bar, Piece
 from tui_runs.tui.widgets.below import Below
 from tui_runs.tui.widgets.chart_grid import ChartGrid
-from tui_runs.tui.widgets.columns import Cell, RowKey
+from tui_runs.tui.widgets.columns import Cell, RowKey, TableColumn
 from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.filter_bar import FilterBar, FilterInput
 from tui_runs.tui.widgets.frame_table import FrameTable
@@ -48,7 +48,7 @@ _FEWEST_ROWS: Final = 5
 """Rows that a table has room for, however few runs there are."""
 
 
-class MainScreen(Screen[None]):
+class MainScreen(TableActions):
     """Shows what the workspace holds. It reads no file: it asks the app for points that are missing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,13 +57,11 @@ class MainScreen(Screen[None]):
     app: TuiRunsApp
 
     def __init__(self, view: RunsView) -> None:
-        super().__init__()
-        self.view = view
+        super().__init__(view)
         self.marks = Marks()
         self.trended = ""
-        self._columns: tuple[str, ...] = ()
-        self._columns_seen: object = None
-        self._trend_column: str | None = None
+        self._columns_seen: tuple[object, tuple[str, ...]] | None = None
+        self._best: dict[str, float] = {}
         self._zoomed = False
         self._detail = False
         self._due: set[str] = set()
@@ -97,11 +95,6 @@ class MainScreen(Screen[None]):
         self.set_interval(1.0, self._tick)
 
     # --- parts ---------------------------------------------------------------------------------------------------
-
-    @property
-    def table(self) -> FrameTable:
-        """The runs table."""
-        return self.query_one("#runs", FrameTable)
 
     @property
     def cursor_run(self) -> RunKey | None:
@@ -151,18 +144,12 @@ class MainScreen(Screen[None]):
         catalog = self.app.workspace.catalog
         self.marks.keep(run for run in self.marks.runs if run in catalog)
         metrics = by_interest(catalog.keys("metrics"))
-        self.trended = self._trend_column or next(filter(catalog.has_curves, metrics), "")
-        columns = None
-        seen = (catalog.runs_version, len(metrics), self.view.columns, self.trended)
-        if seen != self._columns_seen:
-            # A param that looked like a number may turn out to be text as more runs come in.
-            self._columns_seen = seen
-            self._columns = self.view.columns or tuple(default_columns(catalog))
-            values = catalog.wide([name for name in self._columns if name not in NOT_IN_CATALOG])
-            columns = make_columns(self._columns, values, self.app.workspace.now, self._trend, self.trended)
-        frame = self.view.frame(self.app.workspace, self._columns, self._filter.condition(self.view.where))
-        self.table.sort = self.view.sort
+        self.trended = self.trend_column or next(filter(catalog.has_curves, metrics), "")
+        frame, columns = self._table_of(catalog, len(metrics))
+        self.table.sort = tuple((one.column, one.descending) for one in self.view.sort)
         self.table.show(frame, columns)
+        self.table.fixed = self.view.pinned
+        self._put_cursor()
         self.table.empty_message = self._why_empty(len(catalog))
         # A short table leaves its room to the charts; what a filter hides does not move them.
         self.table.styles.max_height = max(len(catalog), _FEWEST_ROWS) + 2
@@ -170,6 +157,25 @@ class MainScreen(Screen[None]):
         mistake = None if self.app.reading else self._filter.mistake
         self.query_one(FilterBar).say(frame.height, len(catalog), mistake)
         self._update_marks()
+
+    def _table_of(self, catalog: Catalog, metrics: int) -> tuple[pl.DataFrame, list[TableColumn] | None]:
+        """The rows, and the columns where they are others than before."""
+        view = self.view
+        # A param that looked like a number may turn out to be text as more runs come in.
+        known = (catalog.runs_version, metrics, view.columns, view.widths, self.trended)
+        fresh = self._columns_seen is None or known != self._columns_seen[0]
+        if fresh:
+            self.columns = view.columns or tuple(default_columns(catalog))
+        frame = view.frame(self.app.workspace, self.columns, self._filter.condition(view.where))
+        shown = tuple(telling(self.columns, frame) if view.lean else self.columns)
+        self._best.clear()
+        self._best.update(view.best(frame, shown))
+        if not fresh and self._columns_seen is not None and shown == self._columns_seen[1]:
+            return frame, None
+        self._columns_seen = (known, shown)
+        values = catalog.wide([name for name in shown if name not in NOT_IN_CATALOG])
+        looks = Looks(self.app.workspace.now, self._trend, self.trended, self._best, view.widths)
+        return frame, make_columns(shown, values, looks)
 
     def _why_empty(self, runs: int) -> list[str]:
         if self.app.reading:
@@ -198,7 +204,7 @@ class MainScreen(Screen[None]):
     def _ask_for_points(self) -> None:
         """Have the points fetched that the screen needs and that are not held: charts first, then trends."""
         wanted = self.below.series()
-        if self.trended and "trend" in self._columns and self.table.display:
+        if self.trended and "trend" in self.columns and self.table.display:
             wanted += [SeriesKey(str(key[0]), str(key[1]), self.trended) for key in self.table.visible_keys]
         self.app.fetch(wanted, self.below.charted())
 
@@ -227,14 +233,6 @@ class MainScreen(Screen[None]):
             self.marks.toggle(run)
             self._update_marks()
             self.update_soon("below")
-
-    @on(FrameTable.SortRequested)
-    @on(FrameTable.HeaderSelected)
-    def _sort(self, event: FrameTable.SortRequested | FrameTable.HeaderSelected) -> None:
-        if event.column == "trend":
-            return
-        self.view = self.view.sorted_by(event.column)
-        self.update_soon("table")
 
     @on(FrameTable.RowSelected)
     def _open_run(self) -> None:
@@ -305,16 +303,6 @@ class MainScreen(Screen[None]):
         self._update_marks()
         self.update_soon("below")
 
-    def action_newest(self) -> None:
-        """Sort by start, the newest first."""
-        self.view = self.view.newest_first()
-        self.update_soon("table")
-
-    def action_nest(self) -> None:
-        """Runs below the run that made them, or all in one list."""
-        self.view = replace(self.view, nested=not self.view.nested)
-        self.update_soon("table")
-
     def action_x_axis(self) -> None:
         """The next kind of x axis."""
         self.below.x_axis = self.below.x_axis.next
@@ -356,12 +344,6 @@ class MainScreen(Screen[None]):
     def action_next_pane(self) -> None:
         """From the table to what is below it, and back."""
         self._go(below=not self._detail)
-
-    def action_trend(self) -> None:
-        """Trend of the metric under the column cursor, or of the first one again."""
-        kind, key = Column.of(self.table.cursor_column or "")
-        self._trend_column = key if kind == "metrics" else None
-        self.update_soon("table")
 
     def action_follow(self) -> None:
         """Follow, or hold still."""

@@ -47,7 +47,7 @@ class Cell(NamedTuple):
 
     Args:
         text: what is shown.
-        style: '', 'muted', 'good', 'bad', 'warn', 'strong', 'accent', or a colour as '#rrggbb'.
+        style: '', 'muted', 'good', 'bad', 'warn', 'strong', 'accent', 'best', or a colour as '#rrggbb'.
         more: further (text, style) pieces of the same cell, right after the text.
     """
 
@@ -196,11 +196,18 @@ class FrameWindow:
         """How many columns there are that do not scroll."""
         return min(self._fixed, len(self.columns))
 
+    def pin(self, fixed: int) -> bool:
+        """Let another number of columns stay when the others scroll; False where it is the same."""
+        changed, self._fixed = fixed != self._fixed, fixed
+        return changed
+
     def replace(self, frame: pl.DataFrame, columns: Sequence[TableColumn] | None) -> None:
         """Take another frame and, unless None, other columns."""
         self.frame = frame
         if columns is not None:
-            same = [column.name for column in columns] == [column.name for column in self.columns]
+            same = [(column.name, column.width) for column in columns] == [
+                (column.name, column.width) for column in self.columns
+            ]
             self.columns = tuple(columns)
             if not same:
                 self._widths = [self._least(column) for column in self.columns]

@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from tui_runs.tui.widgets import table_painter
 from tui_runs.tui.widgets.columns import FrameWindow, Layout, RowKey, TableColumn, clean
-from tui_runs.tui.widgets.table_painter import Ground, HeaderLook, Look, MessageLook, RowLook, TablePainter
+from tui_runs.tui.widgets.table_painter import Ground, HeaderLook, Look, MessageLook, RowLook, Sorting, TablePainter
 
 HEADER: Final = 1
 """Lines above the rows."""
@@ -67,7 +67,7 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
         self._column = 0
         self._first = 0
         self._touched = False
-        self._sort: tuple[str, bool] | None = None
+        self._sort: Sorting = ()
         self._marks: Mapping[RowKey, str] = {}
         self._empty_message: tuple[str, ...] = ()
         self._generation = 0
@@ -143,12 +143,12 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
         self._repaint()
 
     @property
-    def sort(self) -> tuple[str, bool] | None:
-        """The column that the frame is sorted by and whether it descends: shown in the header, no more."""
+    def sort(self) -> Sorting:
+        """The columns that the frame is sorted by, the one that decides first: shown in the header, no more."""
         return self._sort
 
     @sort.setter
-    def sort(self, sort: tuple[str, bool] | None) -> None:
+    def sort(self, sort: Sorting) -> None:
         self._sort = sort
         self._repaint()
 
@@ -162,6 +162,24 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
         lines = message.splitlines() if isinstance(message, str) else message
         self._empty_message = tuple(clean(line) for line in lines)
         self._repaint()
+
+    @property
+    def fixed(self) -> int:
+        """How many columns stay at the left while the others scroll."""
+        return self._window.fixed
+
+    @fixed.setter
+    def fixed(self, fixed: int) -> None:
+        if self._window.pin(fixed):
+            self._generation += 1
+            self._first = 0
+            self._reveal_column()
+            self._repaint()
+
+    def width_of(self, column: str) -> int:
+        """How many terminal cells a column takes, by its name; 0 where there is none."""
+        index = self._index_of(column)
+        return 0 if index is None else self._window.width(index)
 
     @property
     def visible_keys(self) -> list[RowKey]:
@@ -287,9 +305,10 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
         """Point the window at the rows that are on the screen."""
         top = self._top
         self._window.rows = range(top, max(top, min(top + self._rows_in_view, self.frame.height)))
-        if self._sort and (column := self._index_of(self._sort[0])) is not None:
-            title = cell_len(clean(self.columns[column].title))
-            self._window.need(column, title + len(table_painter.ASCENDING))
+        for place in range(len(self._sort)):
+            if (column := self._index_of(self._sort[place][0])) is not None:
+                title = cell_len(clean(self.columns[column].title))
+                self._window.need(column, title + len(table_painter.arrow(self._sort, place)))
 
     def _arrange(self) -> bool:
         """Place the columns, unless nothing that decides about it has changed; True when they moved."""

@@ -18,14 +18,14 @@ from tui_runs.tui.widgets.columns import GUTTER, Align, Cell, Layout, Piece, Tab
 MARK: Final = "●"
 LEFT_SIGN: Final = "\u2039"
 RIGHT_SIGN: Final = "\u203a"
-ASCENDING: Final = " ▲"
-DESCENDING: Final = " ▼"
+_ASCENDING: Final = " ▲"
+_DESCENDING: Final = " ▼"
 
 COMPONENT_CLASSES: Final = frozenset(
     f"frame-table--{part}"
     for part in (
         "header", "header-sorted", "header-cursor", "sign", "cursor", "cursor-blurred",
-        "muted", "good", "bad", "warn", "strong", "accent",
+        "muted", "good", "bad", "warn", "strong", "accent", "best",
     )
 )  # fmt: skip
 
@@ -57,6 +57,7 @@ FrameView {
     .frame-table--warn { color: $text-warning; }
     .frame-table--strong { text-style: bold; }
     .frame-table--accent { color: $text-primary; }
+    .frame-table--best { color: $text-success; text-style: bold; }
 
     /* Sixteen colours do not mix: a tint of one is the colour itself, and text in it would vanish. */
     &:ansi .frame-table--header-cursor { background: transparent; text-style: reverse; }
@@ -72,6 +73,15 @@ Ground: TypeAlias = Literal["", "cursor", "cursor-blurred", "header", "header-cu
 """What a line, or a title in the header, stands on: the component class of its background."""
 
 
+Sorting: TypeAlias = tuple[tuple[str, bool], ...]
+"""Columns that a frame is sorted by, and whether each descends; the first decides."""
+
+
+def arrow(sort: Sorting, place: int) -> str:
+    """What stands behind the title of a column that the frame is sorted by; of several, with its place among them."""
+    return (_DESCENDING if sort[place][1] else _ASCENDING) + (str(place + 1) if len(sort) > 1 else "")
+
+
 class RowLook(NamedTuple):
     """All that decides how the line of a row looks."""
 
@@ -81,9 +91,9 @@ class RowLook(NamedTuple):
 
 
 class HeaderLook(NamedTuple):
-    """The same of the header: the sorted column and whether it descends, and the cursor's column."""
+    """The same of the header: the sorted columns, and the cursor's column."""
 
-    sort: tuple[str, bool] | None
+    sort: Sorting
     cursor: int | None
 
 
@@ -181,7 +191,8 @@ class TablePainter:
 
     def _draw_header(self, look: HeaderLook) -> Strip:
         layout = self._layout
-        plain, sign = self._style("", "header"), self._style("sign", "header")
+        plain, sign_style = self._style("", "header"), self._style("sign", "header")
+        places = {name: place for place, (name, _) in enumerate(look.sort)}
         pieces = [(" " * GUTTER, plain)]
         x = GUTTER
         for slot in layout.slots:
@@ -189,9 +200,9 @@ class TablePainter:
             pieces.append((" " * (slot.x - x), plain))
             ground: Ground = "header-cursor" if slot.column == look.cursor else "header"
             title, style = clean(column.title), ""
-            if look.sort and look.sort[0] == column.name:
-                arrow = DESCENDING if look.sort[1] else ASCENDING
-                title, style = _short(title, slot.width - len(arrow)) + arrow, "header-sorted"
+            if column.name in places:
+                sign = arrow(look.sort, places[column.name])
+                title, style = _short(title, slot.width - len(sign)) + sign, "header-sorted"
             fitted = fit(Cell(title), slot.width, column.align)
             pieces.extend((text, self._style(style, ground)) for text, _ in fitted)
             x = slot.x + slot.width
@@ -199,7 +210,7 @@ class TablePainter:
         for at, text in ((layout.left_sign, LEFT_SIGN), (layout.right_sign, RIGHT_SIGN)):
             if at is not None and 0 <= at < layout.total:
                 before, after = strip.crop(0, at), strip.crop(at + 1, self._width)
-                strip = Strip([*before, Segment(text, sign), *after], self._width)
+                strip = Strip([*before, Segment(text, sign_style), *after], self._width)
         return strip
 
     def _line(self, pieces: list[tuple[str, Style]], length: int, ground: Ground) -> Strip:
