@@ -14,6 +14,7 @@ from tui_runs.adapter import Change, Focus
 from tui_runs.capabilities import Detailed, WithArtifacts
 from tui_runs.errors import ArtifactError
 from tui_runs.frames.catalog import RunKey
+from tui_runs.frames.comparison import read_details
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import SourceState, Workspace
 from tui_runs.tui.detail_reader import DetailReader
@@ -21,6 +22,7 @@ from tui_runs.tui.messages import (
     ArtifactRead,
     ArtifactsListed,
     BatchRead,
+    ComparedRead,
     DetailsRead,
     HistoryRead,
     ReaderFailed,
@@ -161,6 +163,12 @@ class TuiRunsApp(App[int]):
             self.main.below.take_details(message.run, message.details)
         self._update("below")
 
+    def on_compared_read(self, message: ComparedRead) -> None:
+        """More about runs that are compared."""
+        if self.main is not None:
+            self.main.below.comparing.details = message.details
+        self._update("below")
+
     def on_artifacts_listed(self, message: ArtifactsListed) -> None:
         """The files of a run."""
         if self.main is not None:
@@ -193,6 +201,12 @@ class TuiRunsApp(App[int]):
             return False
         self._details.ask("details", lambda: DetailsRead(run, source.details([run.run_id])))
         return True
+
+    def fetch_compared(self, runs: Sequence[RunKey]) -> None:
+        """Have more about runs read that are compared: environment, code, datasets."""
+        if self._details is not None:
+            sources = {name: opened.source for name, opened in self.workspace.sources.items()}
+            self._details.ask("comparison", lambda: ComparedRead(read_details(sources, runs)[0]))
 
     def list_artifacts(self, run: RunKey, directory: str) -> bool:
         """Have a directory of a run listed; False where its source has no files."""

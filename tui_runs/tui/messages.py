@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.message import Message
 
 from tui_runs.adapter import Change, History, RunBatch
+from tui_runs.analysis.diff import Facts
 from tui_runs.capabilities import Artifacts, Details
 from tui_runs.errors import ArtifactError, TuiRunsError
 from tui_runs.frames.catalog import RunKey
@@ -77,6 +80,18 @@ class DetailsRead(RunMessage):
 
     def __init__(self, run: RunKey, details: Details) -> None:
         super().__init__(run)
+        self.details = details
+
+
+class ComparedRead(Message):
+    """What stores know of the runs that are compared beyond params, metrics and tags.
+
+    Args:
+        details: values by key, by kind, by run; runs that have none are left out.
+    """
+
+    def __init__(self, details: Mapping[RunKey, Facts]) -> None:
+        super().__init__()
         self.details = details
 
 

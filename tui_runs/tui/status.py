@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tui_runs.display import clip, how_long_ago
 from tui_runs.frames.workspace import SourceState, Workspace
 from tui_runs.tui.widgets.bars import Piece
@@ -35,16 +37,23 @@ def status_pieces(workspace: Workspace, *, following: bool) -> tuple[list[Piece]
     return left, right
 
 
-def pane_tabs(pane: str, marked: int, has_run: bool) -> tuple[list[Piece], list[Piece]]:
-    """The line between the table and what is below it."""
+def pane_tabs(pane: str, marked: int, has_run: bool, compared: Sequence[str] = ()) -> tuple[list[Piece], list[Piece]]:
+    """The line between the table and what is below it.
+
+    Args:
+        pane: the one shown.
+        marked: how many runs are marked.
+        has_run: whether there is a run under the cursor.
+        compared: what there is to say of the comparison that is shown.
+    """
     left = [
         Piece(f" {title} ", "chosen" if name == pane else "muted", f"pane('{name}')")
         for name, title in (("compare", "Compare"), ("charts", "Charts"), ("run", "Run"), ("files", "Files"))
     ]
     if pane in ("run", "files"):
         return left, [Piece("the run under the cursor ", "muted")] if has_run else []
-    if pane == "compare" and marked > 1:
-        return left, [Piece(f"{marked} runs, against the first marked ", "muted")]
+    if compared:
+        return left, [Piece(f"{' · '.join(compared)} ", "muted")]
     if marked:
         return left, [Piece(f"{marked} marked run{'s' if marked != 1 else ''} ", "muted")]
     return left, [Piece("the run under the cursor · space marks runs to compare ", "muted")] if has_run else []

@@ -193,6 +193,7 @@ class MainScreen(TableActions):
         return trend_cells(window, self.trended, self.app.workspace.histories, self.marks.looks(), 18)
 
     def _update_below(self) -> None:
+        self.below.better = self.view.better
         self.below.update_pane()
         self._ask_for_points()
         self._below_due = False
@@ -250,6 +251,14 @@ class MainScreen(TableActions):
     @on(Below.DetailsWanted)
     def _read_details(self, event: Below.DetailsWanted) -> None:
         self.app.fetch_details(event.run)
+
+    @on(Below.ComparisonWanted)
+    def _read_compared(self, event: Below.ComparisonWanted) -> None:
+        self.app.fetch_compared(event.runs)
+
+    @on(Below.Changed)
+    def _below_changed(self) -> None:
+        self.update_soon("below")
 
     @on(FilesPane.ListingWanted)
     def _list_files(self, event: FilesPane.ListingWanted) -> None:
@@ -331,7 +340,7 @@ class MainScreen(TableActions):
     def action_diff(self) -> None:
         """Compare the marked runs; again: show what is the same everywhere too, or leave it out."""
         if self.below.pane == "compare":
-            self.below.differing_only = not self.below.differing_only
+            self.below.comparing.differing_only = not self.below.comparing.differing_only
             self.update_soon("below")
         else:
             self.action_pane("compare")

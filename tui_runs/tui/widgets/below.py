@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import polars as pl
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import ContentSwitcher
 
+from tui_runs.analysis.direction import Direction
 from tui_runs.analysis.ranking import by_interest
 from tui_runs.capabilities import Details
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import Workspace
-from tui_runs.tui.comparing import diff_runs
+from tui_runs.tui.comparing import Comparing, Comparison, told
 from tui_runs.tui.curves import XAxis, make_axes, make_picture
 from tui_runs.tui.marks import Look, Marks
 from tui_runs.tui.status import pane_tabs
 from tui_runs.tui.widgets.bars import Bar
 from tui_runs.tui.widgets.chart_grid import ChartGrid, LegendEntry
-from tui_runs.tui.widgets.diff_view import Comparison, DiffView
+from tui_runs.tui.widgets.diff_view import DiffView
 from tui_runs.tui.widgets.files_pane import FilesPane
+from tui_runs.tui.widgets.frame_table import FrameTable, TableMessage
 from tui_runs.tui.widgets.run_pane import RunDetails, RunPane
 
 MOST_CURVES: Final = 50
@@ -46,13 +49,30 @@ class Below(Vertical):
             super().__init__()
             self.run = run
 
+    class ComparisonWanted(Message):
+        """Runs are compared of which more is to be read.
+
+        Args:
+            runs: all that are compared.
+        """
+
+        def __init__(self, runs: Sequence[RunKey]) -> None:
+            super().__init__()
+            self.runs = runs
+
+    class Changed(Message):
+        """The user wants to see something else of what is shown."""
+
     def __init__(self, workspace: Workspace, marks: Marks, cursor_run: Callable[[], RunKey | None]) -> None:
         super().__init__(id="below")
         self._workspace, self._marks, self._cursor_run = workspace, marks, cursor_run
         self.pane = "charts"
         self.x_axis = XAxis.STEP
         self.log_y = False
-        self.differing_only = True
+        self.comparing = Comparing()
+        self.better: Mapping[str, Direction | None] = {}
+        """Which way metrics are better, where the user says so."""
+        self._compared: tuple[RunKey, ...] = ()
         self.files = FilesPane(id="files")
         self._details: tuple[RunKey, pl.DataFrame] | None = None
         self._details_of: object = None
@@ -108,8 +128,9 @@ class Below(Vertical):
             runs = self.charted()
             self._update_charts(runs)
             if self.pane == "compare":
-                self.query_one(DiffView).show(self._comparison(runs))
-        tabs, right = pane_tabs(self.pane, len(self._marks.runs), self._cursor_run() is not None)
+                self.query_one(DiffView).show_comparison(self._comparison(runs))
+        compared = told(self.query_one(DiffView).comparison) if self.pane == "compare" else ()
+        tabs, right = pane_tabs(self.pane, len(self._marks.runs), self._cursor_run() is not None, compared)
         self.query_one("#tabs", Bar).show(tabs, right)
 
     def _run_details(self) -> RunDetails | None:
@@ -147,10 +168,33 @@ class Below(Vertical):
     def _comparison(self, runs: Sequence[RunKey]) -> Comparison | None:
         if len(self._marks.runs) < 2:
             return None
-        names, looks = self._workspace.catalog.names(runs), self._marks.looks()
-        return Comparison(
-            tuple(names[run] for run in runs),
-            tuple(looks[run].colour for run in runs),
-            tuple(diff_runs(self._workspace.catalog, runs)),
-            self.differing_only,
-        )
+        if self._compared != tuple(runs):
+            self._compared = tuple(runs)
+            self.post_message(self.ComparisonWanted(self._compared))
+        looks = self._marks.looks()
+        return self.comparing.comparison(self._workspace, {run: looks[run] for run in runs}, self.better)
+
+    @on(DiffView.BaselineChosen)
+    def _choose_baseline(self, event: DiffView.BaselineChosen) -> None:
+        event.stop()
+        self.comparing.choose_baseline(self._compared[event.place])
+        self.post_message(self.Changed())
+
+    @on(DiffView.Ignored)
+    def _ignore(self, event: DiffView.Ignored) -> None:
+        event.stop()
+        if event.row is None:
+            self.comparing.ignore = ()
+        else:
+            self.comparing.ignore_row(event.row)
+        self.post_message(self.Changed())
+
+    @on(FrameTable.RowHighlighted)
+    @on(FrameTable.HeaderSelected)
+    @on(FrameTable.Marked)
+    @on(FrameTable.RowSelected)
+    def _of_the_diff(self, event: TableMessage) -> None:
+        """What is done in a table in here is not done in the runs table."""
+        event.stop()
+        if isinstance(event, FrameTable.HeaderSelected) and event.column.isdigit():
+            self.query_one(DiffView).action_baseline()

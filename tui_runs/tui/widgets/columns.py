@@ -81,6 +81,7 @@ class TableColumn:
         min_width: the least width, in terminal cells.
         max_width: the greatest; longer text is cut with `…`.
         width: a width that overrules what the text would need.
+        look: the title's style, as a cell's; none for the usual one.
     """
 
     name: str
@@ -90,6 +91,7 @@ class TableColumn:
     min_width: int = 3
     max_width: int = 32
     width: int | None = None
+    look: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,11 @@ class Layout:
         if x < GUTTER:
             return None
         return next((slot.column for slot in self.slots if x < slot.x + slot.width), None)
+
+
+def _room(column: TableColumn) -> tuple[str, int | None, int]:
+    """What decides, beside its cells, how wide a column is."""
+    return column.name, column.width, column.max_width
 
 
 def clean(text: str) -> str:
@@ -205,9 +212,7 @@ class FrameWindow:
         """Take another frame and, unless None, other columns."""
         self.frame = frame
         if columns is not None:
-            same = [(column.name, column.width) for column in columns] == [
-                (column.name, column.width) for column in self.columns
-            ]
+            same = [_room(column) for column in columns] == [_room(column) for column in self.columns]
             self.columns = tuple(columns)
             if not same:
                 self._widths = [self._least(column) for column in self.columns]

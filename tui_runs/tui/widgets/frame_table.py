@@ -50,6 +50,23 @@ def _binding(keys: str, action: str, name: str, says: str, *, footer: bool = Fal
     return Binding(keys, action, name.replace("_", " "), show=footer, id=f"table.{name}", tooltip=says)
 
 
+MOVES: Final = (
+    _binding("up,k", "move(-1)", "up", "One row up"),
+    _binding("down,j", "move(1)", "down", "One row down"),
+    _binding("pageup", "page(-1)", "page_up", "One screen up"),
+    _binding("pagedown", "page(1)", "page_down", "One screen down"),
+    _binding("home,g", "top", "first_row", "To the first row"),
+    _binding("end,G", "bottom", "last_row", "To the last row"),
+    _binding("left", "column(-1)", "left", "One column to the left"),
+    _binding("right", "column(1)", "right", "One column to the right"),
+    _binding("ctrl+left", "first_column", "first_column", "To the first column"),
+    _binding("ctrl+right", "last_column", "last_column", "To the last column"),
+    _binding("ctrl+home", "top(True)", "first_cell", "To the first column of the first row"),
+    _binding("ctrl+end", "bottom(True)", "last_cell", "To the last column of the last row"),
+)
+"""The keys that move the cursors of any table."""
+
+
 class FrameTable(FrameView):
     """Posts what the user wants and does none of it: sorting and marking are its owner's.
 
@@ -57,18 +74,7 @@ class FrameTable(FrameView):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        _binding("up,k", "move(-1)", "up", "One row up"),
-        _binding("down,j", "move(1)", "down", "One row down"),
-        _binding("pageup", "page(-1)", "page_up", "One screen up"),
-        _binding("pagedown", "page(1)", "page_down", "One screen down"),
-        _binding("home,g", "top", "first_row", "To the first row"),
-        _binding("end,G", "bottom", "last_row", "To the last row"),
-        _binding("left", "column(-1)", "left", "One column to the left"),
-        _binding("right", "column(1)", "right", "One column to the right"),
-        _binding("ctrl+left", "first_column", "first_column", "To the first column"),
-        _binding("ctrl+right", "last_column", "last_column", "To the last column"),
-        _binding("ctrl+home", "top(True)", "first_cell", "To the first column of the first row"),
-        _binding("ctrl+end", "bottom(True)", "last_cell", "To the last column of the last row"),
+        *MOVES,
         _binding("space", "mark", "mark", "Mark the run, or unmark it, and go one down", footer=True),
         _binding("s", "sort", "sort", "Sort by the column under the cursor", footer=True),
         _binding("enter", "select", "open", "Open the run under the cursor"),

@@ -199,12 +199,12 @@ class TablePainter:
             column = self._columns[slot.column]
             pieces.append((" " * (slot.x - x), plain))
             ground: Ground = "header-cursor" if slot.column == look.cursor else "header"
-            title, style = clean(column.title), ""
+            title, style = clean(column.title), column.look
             if column.name in places:
                 sign = arrow(look.sort, places[column.name])
                 title, style = _short(title, slot.width - len(sign)) + sign, "header-sorted"
             fitted = fit(Cell(title), slot.width, column.align)
-            pieces.extend((text, self._style(style, ground)) for text, _ in fitted)
+            pieces.extend((text, self._style(style, ground, bool(column.look))) for text, _ in fitted)
             x = slot.x + slot.width
         strip = self._line(pieces, x, "header")
         for at, text in ((layout.left_sign, LEFT_SIGN), (layout.right_sign, RIGHT_SIGN)):
