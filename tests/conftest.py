@@ -18,14 +18,16 @@ if str(ROOT) not in sys.path:  # the tests import each other as `tests.…`, how
 
 pytest.register_assert_rewrite("tests.adapters.contract", "tests.adapters.ledger", "tests.adapters.mlflow_stores")
 
-_CACHE = tempfile.TemporaryDirectory(prefix="tui-runs-cache-")  # goes with the process
+_HOME = tempfile.TemporaryDirectory(prefix="tui-runs-home-")  # goes with the process
 # Before anything imports mlflow: 3.x refuses file stores otherwise, and would report to its makers.
 os.environ.update(
     MLFLOW_ALLOW_FILE_STORE="true",
     MLFLOW_DISABLE_TELEMETRY="true",
     DO_NOT_TRACK="true",
     GIT_PYTHON_REFRESH="quiet",
-    XDG_CACHE_HOME=_CACHE.name,
+    XDG_CACHE_HOME=_HOME.name + "/cache",
+    XDG_CONFIG_HOME=_HOME.name + "/config",
+    XDG_STATE_HOME=_HOME.name + "/state",
 )
 _NAMING = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID")
 

@@ -102,6 +102,7 @@ _out: Final = click.option("-o", "--output", "path", metavar="FILE", help="Write
 @click.option("--where", default="", metavar="FILTER", help="Show the runs that pass; see `ls --help`.")
 @click.option("--sort", metavar="COLUMN[:asc|:desc],...", help="Sort by a column, or by several.")
 @click.option("--columns", metavar="NAME,...", help="Columns of the table, such as name,status,params.lr.")
+@click.option("--view", "saved", default="", metavar="NAME|FILE", help="Begin with a view that was saved with V.")
 @click.option("--poll", type=click.FloatRange(min=0.05), metavar="SECONDS", help="Look at files this often.")
 @click.pass_context
 def open_app(
@@ -111,13 +112,14 @@ def open_app(
     where: str,
     sort: str | None,
     columns: str | None,
+    saved: str,
     poll: float | None,
 ) -> None:
     """Open the app."""
     stores = Stores(sources, adapter, given_options(ctx))
     names = [name.strip() for name in columns.split(",") if name.strip()] if columns else []
     order = [split_sorting(part) for part in sort.split(",") if part.strip()] if sort else []
-    ctx.exit(_run_app(stores, poll=poll, where=where, sort=order, columns=names))
+    ctx.exit(_run_app(stores, poll=poll, where=where, sort=order, columns=names, saved=saved))
 
 
 def _run_app(stores: Stores, **view: Any) -> int:

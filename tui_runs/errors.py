@@ -70,6 +70,12 @@ class QueryError(UsageError):
         self.expected = expected
 
 
+class ViewError(UsageError):
+    """A saved view cannot be read or written."""
+
+    title = "View not usable"
+
+
 class SourceLostError(TuiRunsError):
     """A source that was open cannot be read any more; it may come back."""
 

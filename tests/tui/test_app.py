@@ -14,7 +14,7 @@ from tui_runs.display import number
 from tui_runs.conditions import Order
 from tui_runs.frames.catalog import RunKey
 from tui_runs.tui.app import TuiRunsApp
-from tui_runs.tui.curves import XAxis
+from tui_runs.tui.charting import XAxis, YScale
 from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.widgets.chart_grid import ChartGrid
@@ -191,7 +191,8 @@ class TestCompare:
             differing = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
             shown = {line.split()[0] for line in text_of(pilot).splitlines()[20:] if line.strip()}
             alike = one.keys() - differing
-            assert differing <= shown
+            assert {key.removeprefix("model.") for key in differing} <= shown  # they stand below "model"
+            assert "model.depth" in differing
             assert alike.isdisjoint(shown)
             await pilot.press("d")
             await settle(pilot)
@@ -421,7 +422,7 @@ class TestProgram:
             await pilot.press(*"log y")
             await until(pilot, lambda: "view: log y" in text_of(pilot))
             await pilot.press("enter")
-            await until(pilot, lambda: main_of(pilot).below.log_y)
+            await until(pilot, lambda: main_of(pilot).charts.state.y is YScale.LOG)
 
     async def test_q_leaves(self, opened: Opened) -> None:
         async with opened() as pilot:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_runs.analysis.diff import Delta, alike, compare, delta, deltas, diff_rows, relative_change, sections
+from tui_runs.analysis.diff import Delta, alike, compare, delta, deltas, diff_rows, sections
 
 TEXTS = st.text(alphabet="ab.1 N", max_size=3)
 RUNS = st.lists(st.dictionaries(st.text(max_size=3), TEXTS), min_size=1, max_size=5)
@@ -178,10 +178,3 @@ class TestDeltas:
         assert deltas(row) == (None, None)
         (row,) = diff_rows("run", [{"duration_s": 10.0}, {"duration_s": 5.0}])
         assert deltas(row)[1] == Delta(-5.0, 0.5, -0.5, None)
-
-    def test_relative_change(self) -> None:
-        assert relative_change(3.0, 2.0) == 0.5
-        assert relative_change(-3.0, -2.0) == -0.5
-        assert relative_change(1.0, 0.0) is None
-        assert relative_change(math.nan, 1.0) is None
-        assert relative_change("a", 1.0) is None

@@ -1,5 +1,6 @@
 """Charts and sparklines: right size whatever comes, and dots where the data is."""
 
+import itertools
 import math
 import subprocess
 import sys
@@ -9,17 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.color import Color, ColorSystem
 
+from tui_runs.analysis.chart_choices import Spread
 from tui_runs.drawing import (
+    ASCII,
+    BLOCKS,
+    BRAILLE,
     DASHES,
+    FEW_COLOURS,
+    HALVES,
     RUN_COLOURS,
     Axes,
     Curve,
+    Ribbon,
+    Series,
+    blended,
     chart_area,
     colour_slot,
-    count_undrawable,
+    count_undrawn,
     draw_chart,
-    draw_figure,
     run_looks,
     sparkline,
 )
@@ -30,7 +40,11 @@ DOT_BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # Unicode's
 
 
 def curve(x, y, colour=BLUE, dash=0):
-    return Curve(np.array(x, float), np.array(y, float), colour, dash)
+    return Curve(Series(np.array(x, float), np.array(y, float)), colour, dash)
+
+
+def drawn(*args, **others):
+    return draw_chart(*args, **others).lines
 
 
 def plain(lines):
@@ -84,19 +98,29 @@ AXES = st.builds(
     x_kind=st.sampled_from(["number", "duration", "time"]),
     x_limits=LIMITS,
     y_limits=LIMITS,
+    symlog_y=st.booleans(),
+    ignore_outliers=st.booleans(),
 )
+GLYPHS = st.sampled_from([BRAILLE, BLOCKS, HALVES, ASCII])
 
 
 class TestSize:
     @settings(max_examples=400, deadline=None)
-    @given(st.lists(ANY_FLOATS, max_size=4), st.integers(-2, 90), st.integers(-2, 20), AXES, st.booleans())
-    def test_exact_whatever_comes(self, series, width, height, axes, braille):
+    @given(
+        st.lists(ANY_FLOATS, max_size=4),
+        st.integers(-2, 90),
+        st.integers(-2, 20),
+        AXES,
+        GLYPHS,
+        st.none() | st.floats(),
+    )
+    def test_exact_whatever_comes(self, series, width, height, axes, glyphs, cursor):
         curves = [
             curve([x for x, _ in points], [y for _, y in points], RUN_COLOURS[place], place)
             for place, points in enumerate(series)
         ]
         with np.errstate(all="raise", under="ignore"):
-            lines = draw_chart(curves, width, height, axes, background="#000000", braille=braille)
+            lines = drawn(curves, width, height, axes, background="#000000", glyphs=glyphs, cursor=cursor)
         assert len(lines) == max(height, 0)
         assert all(cell_len(line) == max(width, 0) for line in plain(lines))
         assert all(segment.text for line in lines for segment in line)
@@ -117,7 +141,7 @@ class TestSize:
             return
         axes = Axes(log_x=log, log_y=log)
         lines, area = (
-            draw_chart([curve(values, values)], 60, 12, axes),
+            drawn([curve(values, values)], 60, 12, axes),
             chart_area([curve(values, values)], 60, 12, axes),
         )
         columns, rows = zip(*dots_of(lines, area.left), strict=True)
@@ -127,22 +151,22 @@ class TestSize:
     @pytest.mark.parametrize("width", [10, 11, 14, 20])
     @pytest.mark.parametrize("height", [3, 4, 6])
     def test_tiny_ones_still_show_the_curve(self, width, height):
-        lines = draw_chart([curve(range(50), np.sin(np.arange(50) / 9))], width, height, Axes("step"))
+        lines = drawn([curve(range(50), np.sin(np.arange(50) / 9))], width, height, Axes("step"))
         assert len(dots_of(lines, 0)) >= width
 
     def test_too_small_is_blank(self):
-        assert plain(draw_chart([curve([1, 2], [1, 2])], 9, 3, Axes())) == [" " * 9] * 3
-        assert plain(draw_chart([curve([1, 2], [1, 2])], 30, 2, Axes())) == [" " * 30] * 2
+        assert plain(drawn([curve([1, 2], [1, 2])], 9, 3, Axes())) == [" " * 9] * 3
+        assert plain(drawn([curve([1, 2], [1, 2])], 30, 2, Axes())) == [" " * 30] * 2
 
 
 class TestDots:
     @settings(max_examples=80, deadline=None)
-    @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(-50, 50)), min_size=1, max_size=30))
+    @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(-50, 50)), min_size=2, max_size=30))
     def test_lone_points_lie_where_their_values_say(self, points):
         axes = Axes(x_limits=(0, 1000), y_limits=(-50, 50))
         x = [value for x, _ in points for value in (x, x)]
         y = [value for _, y in points for value in (y, NAN)]
-        lines, area = draw_chart([curve(x, y)], 70, 13, axes), chart_area([], 70, 13, axes)
+        lines, area = drawn([curve(x, y)], 70, 13, axes), chart_area([], 70, 13, axes)
         dots = dots_of(lines, area.left)
         places = {expected(*point, (0, 1000), (-50, 50), area.columns * 2, area.rows * 4) for point in points}
         assert dots <= {(column, row) for place in places for column, row in _around(place)}
@@ -157,7 +181,7 @@ class TestDots:
     def test_a_line_covers_the_way_between_its_points_and_nothing_else(self, points, width, height):
         axes = Axes(x_limits=(0, 100), y_limits=(-50, 50))
         x, y = zip(*points, strict=True)
-        lines, area = draw_chart([curve(x, y)], width, height, axes), chart_area([], width, height, axes)
+        lines, area = drawn([curve(x, y)], width, height, axes), chart_area([], width, height, axes)
         across, down = area.columns * 2, area.rows * 4
         at = np.linspace(0, len(x) - 1, 6000)
         way_x, way_y = np.interp(at, range(len(x)), x), np.interp(at, range(len(x)), y)
@@ -172,7 +196,7 @@ class TestDots:
         assert dots <= spread(within(0.1), 2)  # the way is only sampled
 
     def test_a_curve_is_one_dot_thick(self):
-        lines = draw_chart([curve(range(200), np.arange(200) / 7)], 60, 12, Axes())
+        lines = drawn([curve(range(200), np.arange(200) / 7)], 60, 12, Axes())
         area = chart_area([curve(range(200), np.arange(200) / 7)], 60, 12, Axes())
         assert len(dots_of(lines, area.left)) == area.columns * 2
 
@@ -181,20 +205,20 @@ class TestDots:
         y[40:60] = NAN
         for missing in (NAN, INF, -INF):
             y[40:60] = missing
-            columns = {column for column, _ in dots_of(draw_chart([curve(range(100), y)], 52, 6, Axes()), 2)}
+            columns = {column for column, _ in dots_of(drawn([curve(range(100), y)], 52, 6, Axes()), 2)}
             assert not columns & set(range(42, 58))
             assert columns >= set(range(0, 39)) | set(range(62, 100))
 
     def test_a_point_between_gaps_is_seen(self):
         y = np.full(5000, NAN)
         y[[0, 2500, 4999]] = 1, 2, 1
-        assert len(dots_of(draw_chart([curve(range(5000), y)], 52, 6, Axes()), 4)) == 3
+        assert len(dots_of(drawn([curve(range(5000), y)], 52, 6, Axes()), 4)) == 3
 
     def test_curves_that_share_a_cell_show_all_dots_in_the_colour_of_the_last(self):
         axes = Axes(x_limits=(0, 1), y_limits=(0, 1))
         rising, falling = curve([0, 1], [0, 1], BLUE), curve([0, 1], [1, 0], ORANGE)
-        both, area = draw_chart([rising, falling], 41, 12, axes), chart_area([], 41, 12, axes)
-        alone = [dots_of(draw_chart([one], 41, 12, axes), area.left) for one in (rising, falling)]
+        both, area = drawn([rising, falling], 41, 12, axes), chart_area([], 41, 12, axes)
+        alone = [dots_of(drawn([one], 41, 12, axes), area.left) for one in (rising, falling)]
         assert dots_of(both, area.left) == alone[0] | alone[1]
         shared = {(c // 2, r // 4) for c, r in alone[0]} & {(c // 2, r // 4) for c, r in alone[1]}
         assert shared
@@ -203,12 +227,12 @@ class TestDots:
 
     def test_x_may_run_back_and_repeat(self):
         circle = np.linspace(0, 2 * math.pi, 400)
-        dots = dots_of(draw_chart([curve(np.cos(circle), np.sin(circle))], 40, 20, Axes()), 5)
+        dots = dots_of(drawn([curve(np.cos(circle), np.sin(circle))], 40, 20, Axes()), 5)
         by_column = {column: [row for c, row in dots if c == column] for column, _ in dots}
         assert all(max(by_column[column]) - min(by_column[column]) > 20 for column in range(10, 60))
 
     def test_quarter_blocks(self):
-        text = "".join(plain(draw_chart([curve([0, 1, 2, 3], [0, 3, 1, 2])], 40, 8, Axes(), braille=False)))
+        text = "".join(plain(drawn([curve([0, 1, 2, 3], [0, 3, 1, 2])], 40, 8, Axes(), glyphs=BLOCKS)))
         assert not any(0x2800 <= ord(character) < 0x2900 for character in text)
         assert set(text) & set("▘▝▖▗▀▄▌▐▚▞")
 
@@ -216,55 +240,138 @@ class TestDots:
         x = np.arange(300)
         y = np.sin(x / 30)
         axes = Axes(x_limits=(0, 300), y_limits=(-1, 1))
-        drawn = [dots_of(draw_chart([curve(x, y, dash=dash)], 70, 14, axes), 5) for dash in range(len(DASHES))]
-        for dashed in drawn[1:]:
-            assert dashed < drawn[0]
-            assert 0.2 < len(dashed) / len(drawn[0]) < 0.8
-        assert dots_of(draw_chart([curve(x[:200], y[:200], dash=1)], 70, 14, axes), 5) < drawn[1]
-        assert len({frozenset(dots) for dots in drawn}) == len(DASHES)
+        dots = [dots_of(drawn([curve(x, y, dash=dash)], 70, 14, axes), 5) for dash in range(len(DASHES))]
+        for dashed in dots[1:]:
+            assert dashed < dots[0]
+            assert 0.2 < len(dashed) / len(dots[0]) < 0.8
+        assert dots_of(drawn([curve(x[:200], y[:200], dash=1)], 70, 14, axes), 5) < dots[1]
+        assert len({frozenset(some) for some in dots}) == len(DASHES)
 
     def test_raw_and_reduced_million_points_look_alike(self):
         x = np.arange(1_000_000.0)
         y = np.sin(x / 90_000)
         y[400_000] = 5
-        dots = dots_of(draw_chart([curve(x, y)], 70, 14, Axes()), 2)
+        dots = dots_of(drawn([curve(x, y)], 70, 14, Axes()), 2)
         assert min(row for _, row in dots) == 0
         assert {column for column, _ in dots} == set(range(136))
+
+
+class TestHonesty:
+    def test_gaps_leave_marks_where_they_are(self):
+        y = np.sin(np.arange(200) / 20)
+        y[20], y[100], y[150] = NAN, INF, -INF
+        lines, area = (
+            plain(drawn([curve(range(200), y)], 60, 10, Axes())),
+            chart_area([curve(range(200), y)], 60, 10, Axes()),
+        )
+        assert [lines[row].find(mark) for row, mark in ((8, "×"), (0, "▲"), (8, "▼"))] == [
+            area.column_of(x) for x in (20, 100, 150)
+        ]
+        assert sum(line.count(mark) for line in lines for mark in "×▲▼") == 3
+
+    def test_one_point_is_large_two_are_not(self):
+        text = "".join(plain(drawn([curve([1, 2], [3, 4])], 40, 8, Axes())))
+        assert "●" not in text
+        text = "".join(plain(drawn([curve([1, 2], [3, NAN]), curve([0, 9], [0, 9], ORANGE)], 40, 8, Axes())))
+        assert text.count("●") == 1
+
+    def test_outliers_are_beyond_the_axis_and_counted(self):
+        y = np.sin(np.arange(1000) / 20)
+        y[[3, 500]] = 1e6, -1e6
+        whole = draw_chart([curve(range(1000), y)], 60, 12, Axes())
+        inner = draw_chart([curve(range(1000), y)], 60, 12, Axes(ignore_outliers=True))
+        assert (whole.outliers, inner.outliers) == (0, 2)
+        assert (whole.area.y.high, whole.area.y.low) == (1e6, -1e6)
+        assert 1 <= inner.area.y.high <= 3
+        assert draw_chart([curve([0, 1, 2], [0, 1, 2])], 60, 12, Axes(ignore_outliers=True)).outliers == 0
+        zoomed = draw_chart([curve(range(1000), y)], 60, 12, Axes(ignore_outliers=True, x_limits=(400, 600)))
+        assert zoomed.outliers == 1
+
+    def test_what_is_behind_gives_way(self):
+        x = np.arange(400)
+        raw = Curve(Series(x.astype(float), np.sin(x / 30) + np.cos(x * 7) / 9), "#445566", behind=True)
+        smooth = curve(x, np.sin(x / 30))
+        axes = Axes(x_limits=(0, 400), y_limits=(-1.2, 1.2))
+        both, alone = drawn([smooth, raw], 60, 12, axes), drawn([smooth], 60, 12, axes)
+        area = chart_area([smooth], 60, 12, axes)
+        assert dots_of(alone, area.left) < dots_of(both, area.left)
+        for column, row in dots_of(alone, area.left):
+            assert colour_of(both, row // 4, area.left + column // 2) == BLUE
+        in_blue = {(c, r) for c, r in dots_of(both, area.left) if colour_of(both, r // 4, area.left + c // 2) == BLUE}
+        assert in_blue == dots_of(alone, area.left)
+
+    def test_a_cursor_stands_at_its_x_and_marks_the_nearest_points(self):
+        one = curve([0, 10, 20, 30, 40], [0, 1, 0, 1, 0])
+        drawing = draw_chart([one], 60, 12, Axes(), cursor=22)
+        lines = plain(drawing.lines)
+        column = drawing.area.column_of(22)
+        assert sum(line[column] == "│" for line in lines) >= 8
+        assert [line.find("●") for line in lines if "●" in line] == [drawing.area.column_of(20)]
+        assert "│" not in "".join(plain(drawn([one], 60, 12, Axes(), cursor=99)))
+
+    def test_a_ribbon_fills_between_the_lowest_and_the_highest(self):
+        x = np.arange(100.0)
+        members = [Series(x, np.full(100, level)) for level in (1.0, 2.0, 6.0)]
+        drawing = draw_chart(
+            [], 60, 13, Axes(y_limits=(0, 12)), ribbons=[Ribbon(members, Spread.RANGE, BLUE, "#112233")]
+        )
+        area = drawing.area
+        rows = {row for _, row in dots_of(drawing.lines, area.left)}
+        high, low = (round(area.rows * 4 - 1 - area.y.position(level)) for level in (6, 1))
+        assert (min(rows), max(rows)) == (high, low)
+        mean_row = round(area.rows * 4 - 1 - area.y.position(3)) // 4
+        assert colour_of(drawing.lines, mean_row, area.left + 30) == BLUE
+        assert colour_of(drawing.lines, high // 4, area.left + 30) == "#112233"
+
+    def test_symlog_is_even_in_powers_of_ten_to_both_sides(self):
+        y = np.array([-1000, -100, -10, 0, 10, 100, 1000.0])
+        one = Curve(Series(np.repeat(np.arange(7.0), 2), np.column_stack([y, np.full(7, NAN)]).ravel()), BLUE)
+        drawing = draw_chart([one], 62, 25, Axes(symlog_y=True))
+        scale = drawing.area.y
+        steps = np.diff([scale.position(value) for value in (10, 100, 1000)])
+        assert steps[0] == pytest.approx(steps[1], rel=0.05)
+        assert scale.position(-100) - 0 == pytest.approx(scale.dots - 1 - scale.position(100))
+        for value in y:
+            assert scale.value(scale.position(value)) == pytest.approx(value)
+        labels = [label for _, label in drawing.area.y_ticks]
+        assert {"-1000", "0", "1000"} <= set(labels) or {"-1k", "0", "1k"} <= set(labels)
 
 
 class TestAxes:
     @pytest.mark.parametrize("curves", [[], [curve([], [])], [curve([1, 2], [NAN, NAN])], [curve([NAN], [1])]])
     def test_nothing_to_draw_is_blank(self, curves):
-        assert plain(draw_chart(curves, 30, 5, Axes("step"))) == [" " * 30] * 5
+        assert plain(drawn(curves, 30, 5, Axes("step"))) == [" " * 30] * 5
 
     def test_the_limits_make_axes_without_any_curve(self):
-        lines = plain(draw_chart([], 30, 6, Axes("step", x_limits=(0, 100), y_limits=(0, 1))))
+        lines = plain(drawn([], 30, 6, Axes("step", x_limits=(0, 100), y_limits=(0, 1))))
         assert lines[0].startswith("1 ··")
         assert lines[-1].split() == ["0", "50", "step"]
 
     @pytest.mark.parametrize("log", [False, True])
     def test_one_value(self, log):
-        lines = plain(draw_chart([curve([3], [0.25])], 30, 7, Axes(log_x=log, log_y=log)))
+        lines = plain(drawn([curve([3], [0.25])], 30, 7, Axes(log_x=log, log_y=log)))
         assert [line[:5] for line in lines if line[:4].strip()] == ["0.25 "]
         assert lines[-1].split() == ["3"]
-        assert len(dots_of(draw_chart([curve([3], [0.25])], 30, 7, Axes(log_x=log, log_y=log)), 5)) == 1
+        assert "".join(lines).count("●") == 1
 
     def test_a_level_curve_lies_on_its_tick(self):
-        lines = plain(draw_chart([curve(range(9), [0.5] * 9)], 30, 6, Axes()))
+        lines = plain(drawn([curve(range(9), [0.5] * 9)], 30, 6, Axes()))
         (row,) = [row for row, line in enumerate(lines) if line.startswith("0.5 ")]
         assert set(lines[row][4:]) <= {chr(0x2800 + bits) for bits in range(1, 256)}
 
     def test_what_a_log_axis_cannot_show_is_left_out_and_counted(self):
         one = curve([0, 1, 10, 100, INF, 50, -5], [1, 1, 0, -3, 5, NAN, 2])
-        assert count_undrawable([one], Axes()) == 1
-        assert count_undrawable([one], Axes(log_x=True)) == 3
-        assert count_undrawable([one], Axes(log_y=True)) == 3
-        assert count_undrawable([one, one], Axes(log_x=True, log_y=True)) == 10
-        assert len(dots_of(draw_chart([one], 40, 8, Axes(log_x=True, log_y=True)), 2)) == 1
+        assert count_undrawn([one], Axes()) == (1, 0, 0)
+        assert count_undrawn([one], Axes(log_x=True)) == (1, 0, 2)
+        assert count_undrawn([one], Axes(log_y=True)) == (1, 0, 2)
+        infinite = curve([1, 2, 3], [INF, -INF, 1])
+        assert count_undrawn([one, infinite], Axes(log_y=True)) == (1, 2, 2)
+        lines = drawn([one], 40, 8, Axes(log_x=True, log_y=True))
+        assert "●" in "".join(plain(lines))  # 1 at 1 is all that is left
 
     def test_a_log_axis_is_even_in_powers_of_ten(self):
         x = 10.0 ** np.arange(0, 5)
-        dots = sorted(dots_of(draw_chart([curve(np.repeat(x, 2), [NAN, 1] * 5)], 42, 5, Axes(log_x=True)), 2))
+        dots = sorted(dots_of(drawn([curve(np.repeat(x, 2), [NAN, 1] * 5)], 42, 5, Axes(log_x=True)), 2))
         steps = np.diff([column for column, _ in dots])
         assert len(steps) == 4
         assert max(steps) - min(steps) <= 1
@@ -276,15 +383,15 @@ class TestAxes:
         area = chart_area([], width, height, axes)
         for row, label in area.y_ticks:
             value = _value(label)
-            lines = draw_chart([curve([0, 1], [value, value])], width, height, axes)
-            drawn = {row // 4 for _, row in dots_of(lines, area.left)}
-            assert not drawn or min(abs(line - row) for line in drawn) <= 1
+            lines = drawn([curve([0, 1], [value, value])], width, height, axes)
+            rows = {row // 4 for _, row in dots_of(lines, area.left)}
+            assert not rows or min(abs(line - row) for line in rows) <= 1
             assert plain(lines)[row][: area.left].strip() == label
 
     def test_labels_never_touch(self):
         for high in (7, 90, 1234, 56_789, 1e7, 3e-4):
             for width in range(12, 130, 7):
-                line = plain(draw_chart([curve([0, high], [0, 1])], width, 8, Axes("epoch")))[-1]
+                line = plain(drawn([curve([0, high], [0, 1])], width, 8, Axes("epoch")))[-1]
                 assert len(line.split()) >= 2
                 assert (
                     line.split()
@@ -292,14 +399,14 @@ class TestAxes:
                 )
 
     def test_steps_are_whole(self):
-        assert plain(draw_chart([curve([0, 1, 2], [0, 1, 2])], 70, 6, Axes()))[-1].split() == ["0", "1", "2"]
+        assert plain(drawn([curve([0, 1, 2], [0, 1, 2])], 70, 6, Axes()))[-1].split() == ["0", "1", "2"]
 
     def test_long_labels_give_way_to_the_curve(self):
-        lines = plain(draw_chart([curve([0, 1], [1_000_001, 1_000_003])], 12, 6, Axes()))
+        lines = plain(drawn([curve([0, 1], [1_000_001, 1_000_003])], 12, 6, Axes()))
         assert not any("1000" in line for line in lines)
 
     def test_axis_name_from_a_store_cannot_break_the_screen(self):
-        lines = plain(draw_chart([curve([0, 9], [0, 1])], 60, 6, Axes("a\x1b[31m\n")))
+        lines = plain(drawn([curve([0, 9], [0, 1])], 60, 6, Axes("a\x1b[31m\n")))
         assert lines[-1].endswith("a␛[31m␊")
 
     def test_area_tells_x_from_column_and_back(self):
@@ -359,6 +466,28 @@ class TestColours:
         assert looks[0][0] == RUN_COLOURS[colour_slot(runs[0])]
         assert len(run_looks(runs * 9)) == 288
 
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.uuids().map(str), min_size=2, max_size=5, unique=True))
+    def test_the_first_runs_are_far_apart_for_everybody(self, runs):
+        colours = [colour for colour, _ in run_looks(runs)]
+        for one, other in itertools.combinations(colours, 2):
+            for eye in EYES:
+                assert np.linalg.norm(_oklab(one, eye) - _oklab(other, eye)) > 0.065
+            assert np.linalg.norm((_oklab(one, np.eye(3)) - _oklab(other, np.eye(3)))[1:]) > 0.07  # no two blues
+
+    def test_few_colours_are_those_of_a_terminal_of_sixteen(self):
+        numbers = {Color.parse(colour).downgrade(ColorSystem.STANDARD).number for colour in FEW_COLOURS}
+        assert len(numbers) == len(FEW_COLOURS)
+        assert min(numbers) >= 9
+
+    def test_without_colours_runs_differ_by_their_dashes(self):
+        assert run_looks(["a", "b", "c"], colours=["#808080"]) == [("#808080", 0), ("#808080", 1), ("#808080", 2)]
+
+    def test_blended(self):
+        assert blended("#ff8000", "#000000", 1) == "#ff8000"
+        assert blended("#ff8000", "#0010ff", 0) == "#0010ff"
+        assert blended("#ffffff", "#000000", 0.5) == "#808080"
+
     def test_readable_on_dark_and_on_light(self):
         for colour in RUN_COLOURS:
             light = _luminance(colour) + 0.05
@@ -369,28 +498,7 @@ class TestColours:
         for place, one in enumerate(RUN_COLOURS):
             for other in RUN_COLOURS[place + 1 :]:
                 for eye in EYES:
-                    assert np.linalg.norm(_oklab(one, eye) - _oklab(other, eye)) > 0.06
-
-
-class TestFigure:
-    def test_frame_title_and_curves(self):
-        one = curve(range(50), np.sqrt(np.arange(50.0)))
-        text = draw_figure(
-            [one, curve([0, 20, 30], [1, NAN, 5], ORANGE, 1)], 60, 14, Axes("step"), title="loss", colour=False
-        )
-        lines = text.splitlines()
-        assert len(lines) == 14
-        assert {len(line) for line in lines} == {60}
-        assert "loss" in lines[0]
-        assert "step" in lines[-1]
-        assert "\x1b" not in text
-        assert any(0x2800 < ord(character) < 0x2900 for character in text)
-        assert "\x1b[38;2;86;180;233m" in draw_figure([one], 60, 14, Axes())
-
-    @pytest.mark.parametrize("curves", [[], [curve([NAN], [1])], [curve([0, 1], [1e300, -1e300])], [curve([1], [1])]])
-    def test_odd_ones(self, curves):
-        for axes in (Axes(), Axes(log_y=True), Axes(x_limits=(0, 1e-9), y_limits=(0, 1))):
-            assert len(draw_figure(curves, 40, 9, axes).splitlines()) == 9
+                    assert np.linalg.norm(_oklab(one, eye) - _oklab(other, eye)) > 0.058
 
 
 def test_a_chart_needs_neither_plotext_nor_textual():
@@ -402,7 +510,13 @@ def test_a_chart_needs_neither_plotext_nor_textual():
     assert done.stdout.strip() == "set()"
 
 
+# Viénot, Brettel and Mollon 1999, of linear RGB: protanopia and deuteranopia, derived otherwise than those below.
+_VIENOT = (
+    np.array([[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]]),
+    np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]]),
+)
 EYES = (
+    *_VIENOT,
     np.eye(3),
     # Machado, Oliveira and Fernandes 2009: protanopia, deuteranopia, tritanopia, on linear RGB.
     np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),

@@ -213,14 +213,6 @@ def _finite(value: Value) -> float | None:
     return meant if meant is not None and math.isfinite(meant) else None
 
 
-def relative_change(value: Value, baseline: Value) -> float | None:
-    """How much more than the baseline a number is, as a share of the baseline's size; None where that says nothing."""
-    if isinstance(value, str) or isinstance(baseline, str):
-        return None
-    change = delta(value, baseline)
-    return change.share if change is not None else None
-
-
 def sections(rows: Sequence[DiffRow]) -> list[Section]:
     """Rows by kind and, within a kind, below the parent that their keys have in common.
 

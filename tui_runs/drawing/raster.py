@@ -25,17 +25,25 @@ DASHES: Final = ("############", "########....", "###...###...", "#..#..#..#..")
 """What tells runs apart that share a colour: which of twelve dots along a curve are drawn. The first is a full line."""
 
 _DASH_TABLE: Final = np.array([[mark == "#" for mark in dash] for dash in DASHES])
+_SYMLOG_POWERS: Final = 3
 _FAR: Final = 1e9  # dots; positions further outside are pulled in, so that differences stay finite
 _LEAST_SPAN: Final = 1e-12  # of the size of the values; closer ones count as one, as ticks could not tell them apart
 
 
 class Glyphs(NamedTuple):
-    """A family of characters that show `across` x `down` dots each."""
+    """A family of characters that show `across` x `down` dots each, and single marks."""
 
     across: int
     down: int
     codes: NDArray[np.uint32]
     """2 ** (across * down) code points; the lowest bit of a place is the top left dot, the next is to its right."""
+    grid: str = "·"
+    lone: str = "●"
+    """A curve of one point."""
+    not_a_number: str = "×"
+    above: str = "▲"
+    below: str = "▼"
+    upright: str = "│"
 
     def pack(self, dots: Flags) -> tuple[Flags, NDArray[np.uint32]]:
         """The cells of a picture: which have a dot, (h, w), and the code points of these in reading order.
@@ -59,8 +67,15 @@ def _braille_codes() -> NDArray[np.uint32]:
     return codes
 
 
+def _codes(characters: str) -> NDArray[np.uint32]:
+    return np.array([ord(character) for character in characters], np.uint32)
+
+
 BRAILLE: Final = Glyphs(2, 4, _braille_codes())
-BLOCKS: Final = Glyphs(2, 2, np.array([ord(block) for block in " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"], np.uint32))
+BLOCKS: Final = Glyphs(2, 2, _codes(" ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"))
+HALVES: Final = Glyphs(1, 2, _codes(" ▀▄█"), lone="█", not_a_number="x", above="^", below="v")
+"""What the console of Linux has."""
+ASCII: Final = Glyphs(1, 2, _codes(" '.:"), " ", "o", "x", "^", "v", "|")
 
 
 class Points(NamedTuple):
@@ -76,9 +91,12 @@ class Points(NamedTuple):
     log_y: bool
     dashes: Sequence[int]
     """A place in `DASHES` for every curve."""
+    symlog_y: bool = False
 
 
-def gather(series: Sequence[tuple[Floats, Floats]], log_x: bool, log_y: bool, dashes: Sequence[int]) -> Points:
+def gather(
+    series: Sequence[tuple[Floats, Floats]], log_x: bool, log_y: bool, dashes: Sequence[int], symlog_y: bool = False
+) -> Points:
     """The points of curves: one pair of x and y, and one dash, for each."""
     x = np.concatenate([np.zeros(0), *(x for x, _ in series)])
     y = np.concatenate([np.zeros(0), *(y for _, y in series)])
@@ -88,7 +106,7 @@ def gather(series: Sequence[tuple[Floats, Floats]], log_x: bool, log_y: bool, da
     if log_y:
         drawable &= y > 0
     owner = np.repeat(np.arange(len(series)), [len(x) for x, _ in series])
-    return Points(x, y, owner, drawable, log_x, log_y, dashes)
+    return Points(x, y, owner, drawable, log_x, log_y, dashes, symlog_y)
 
 
 def x_scale(points: Points, limits: Limits, dots: int, kind: Kind) -> Scale | None:
@@ -103,7 +121,12 @@ def y_scale(points: Points, x_limits: Limits, limits: Limits, dots: int) -> Scal
     shown = points.drawable
     if span := usable(x_limits, points.log_x):
         shown = shown & (points.x >= span[0]) & (points.x <= span[1])
-    return _scale(points.y[shown], Scale(0, 0, dots, points.log_y), limits)
+    scale = _scale(points.y[shown], Scale(0, 0, dots, points.log_y), limits)
+    if scale is None or scale.only is not None or not points.symlog_y:
+        return scale
+    # Three powers of ten to each side of 0, whatever lies nearer to it.
+    size = math.floor(math.log10(max(-scale.low, scale.high)))
+    return scale._replace(linear=10.0 ** max(size - _SYMLOG_POWERS, -300))
 
 
 def _scale(values: Floats, scale: Scale, limits: Limits) -> Scale | None:
@@ -188,10 +211,50 @@ def positions(values: Floats, scale: Scale) -> Floats:
     low, high = scale.low, scale.high
     if scale.log:
         values, low, high = np.log10(values), math.log10(low), math.log10(high)
+    elif scale.linear:
+        bent = np.array([low, high])
+        values, (low, high) = _bent(values, scale.linear), _bent(bent, scale.linear).tolist()
     # Quartered, so that the span from -1e308 to 1e308 is a number.
     with np.errstate(over="ignore"):
         dots = (values / 4 - low / 4) / (high / 4 - low / 4) * (scale.dots - 1)
     return np.minimum(np.maximum(dots, -_FAR), _FAR)
+
+
+def _bent(values: Floats, linear: float) -> Floats:
+    bent: Floats = np.copysign(np.log1p(np.abs(values) / linear), values)
+    return bent
+
+
+def rasterise_band(x: Floats, low: Floats, high: Floats, x_scale: Scale, y_scale: Scale) -> tuple[Integers, Integers]:
+    """Every second dot between two curves, as (columns, rows); nothing where one of them is not drawable.
+
+    Args:
+        x: n positions, growing, drawable.
+        low: n values.
+        high: n values, none below that of `low`.
+        x_scale: the x axis.
+        y_scale: the y axis.
+    """
+    if y_scale.log:
+        low = np.where(high > 0, np.maximum(low, y_scale.low), np.nan)
+    good = np.isfinite(low) & np.isfinite(high)
+    place = positions(x, x_scale)
+    if good.sum() == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    columns = np.arange(max(math.ceil(place[0] - 0.5), 0), min(math.floor(place[-1] + 0.5), x_scale.dots - 1) + 1)
+    edges = []
+    for values in (high, low):
+        dots = np.full(len(x), np.nan)
+        dots[good] = y_scale.dots - 1 - positions(values[good], y_scale)
+        edges.append(np.interp(columns, place, dots))
+    columns = columns[there := np.isfinite(edges[0])]
+    top, bottom = (np.clip(np.floor(edge[there] + 0.5), -1, y_scale.dots).astype(np.int64) for edge in edges)
+    top, bottom = np.maximum(top, 0), np.minimum(bottom, y_scale.dots - 1)
+    counts = np.maximum(bottom - top + 1, 0)
+    column = np.repeat(columns, counts)
+    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(top, counts)
+    chequered = (column + row) % 2 == 0
+    return column[chequered], row[chequered]
 
 
 def _clip(ends: Ends, across: int, down: int) -> tuple[Ends, Flags]:

@@ -40,6 +40,7 @@ class Scale(NamedTuple):
     """How the values of an axis become dots; low < high, above 0 if `log`, `dots` at least 2.
 
     `only` is set where all values are one: the limits then are made up around it. `whole`: ticks at whole numbers.
+    `linear` above 0: logarithmic to both sides of 0, and about linear from -linear to linear.
     """
 
     low: float
@@ -49,20 +50,26 @@ class Scale(NamedTuple):
     kind: Kind = "number"
     only: float | None = None
     whole: bool = False
+    linear: float = 0.0
+
+    def _bent(self, value: float) -> float:
+        """A value on the way to its place, which is even in this."""
+        if self.linear:
+            return math.copysign(math.log1p(abs(value) / self.linear), value)
+        return math.log10(value) if self.log else value
 
     def position(self, value: float) -> float:
         """Where a value lies, in dots: 0.0 at `low`, dots - 1.0 at `high`."""
-        low, high = self.low, self.high
-        if self.log:
-            low, high, value = math.log10(low), math.log10(high), math.log10(value)
+        low, high, value = self._bent(self.low), self._bent(self.high), self._bent(value)
         return (value / 4 - low / 4) / (high / 4 - low / 4) * (self.dots - 1)
 
     def value(self, position: float) -> float:
         """What lies at a position in dots; `position` the other way round."""
         share = position / (self.dots - 1)
-        if self.log:
-            return float(10.0 ** (math.log10(self.low) * (1 - share) + math.log10(self.high) * share))
-        return self.low * (1 - share) + self.high * share
+        bent = self._bent(self.low) * (1 - share) + self._bent(self.high) * share
+        if self.linear:
+            return math.copysign(math.expm1(abs(bent)) * self.linear, bent)
+        return float(10.0**bent) if self.log else bent
 
     def ticks(self, most: int) -> list[Tick]:
         """At most so many round values between the limits, labelled as the axis's kind asks."""
@@ -75,6 +82,8 @@ class Scale(NamedTuple):
             return (log_duration_ticks if self.log else duration_ticks)(self.low, self.high, most)
         if self.log:
             return log_ticks(self.low, self.high, most)
+        if self.linear:
+            return symlog_ticks(self.low, self.high, most, self.linear)
         return number_ticks(self.low, self.high, most, whole=self.whole)
 
 
@@ -159,6 +168,22 @@ def log_ticks(low: float, high: float, most: int) -> list[Tick]:
     if not chosen:
         return [tick for tick in number_ticks(low, high, most) if tick.position > 0]
     return [Tick(float(f"{digit}e{exponent}"), _decimal_labels([digit], exponent)[0]) for digit, exponent in chosen]
+
+
+def symlog_ticks(low: float, high: float, most: int, linear: float) -> list[Tick]:
+    """Ticks at 0 and at powers of ten to both sides of it, from `linear` on, at every few of them where many are.
+
+    Between two of these there are `number_ticks`.
+    """
+    first, last = round(math.log10(linear)), math.floor(math.log10(max(-low, high)) + _SLACK)
+    for stride in range(1, last - first + 2):
+        powers = range(last, first - 1, -stride)
+        places = [(-1, power) for power in powers] + [(0, 0)] + [(1, power) for power in reversed(powers)]
+        within = [(digit, power) for digit, power in places if low <= digit * 10.0**power <= high]
+        if len(within) <= most:
+            ticks = [Tick(digit * 10.0**power, _decimal_labels([digit], power)[0]) for digit, power in within]
+            return ticks if len(ticks) > 1 else number_ticks(low, high, most)
+    return number_ticks(low, high, most)
 
 
 def duration_ticks(low: float, high: float, most: int) -> list[Tick]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tui_runs.adapter import OptionValue
     from tui_runs.conditions import Order, Wanted
+    from tui_runs.frames.workspace import Workspace
     from tui_runs.sources.discover import Found
     from tui_runs.tui.runs_view import RunsView
+    from tui_runs.tui.saved_views import SavedView
 
 _FIRST_ROWS: Final = 200
 """Runs that a source is asked for before all others, where the user wants certain ones."""
@@ -24,6 +29,7 @@ def run_app(
     where: str = "",
     sort: Sequence[Order] = (),
     columns: Sequence[str] = (),
+    saved: str = "",
 ) -> int:
     """Open stores in the app; returns the exit code.
 
@@ -34,9 +40,11 @@ def run_app(
         where: a filter; see `tui_runs.analysis.query`.
         sort: the columns that decide the order; none for the newest first.
         columns: names of the columns to show; none for the usual ones.
+        saved: the name of a view that was saved over these stores, or the path of one's file.
 
     Raises:
         LocationError: a store cannot be opened; the screen has not been taken yet.
+        ViewError: there is no such view, or it cannot be read.
     """
     # Imports make nothing but objects that stay: collecting garbage among them costs a tenth of the start.
     gc.disable()
@@ -45,16 +53,34 @@ def run_app(
 
     workspace = Workspace()
     workspace.open(found, options)
-    view = RunsView(where, tuple(sort) or NEWEST_FIRST, tuple(columns), nested=not sort)
-    workspace.read_ahead(_wanted_first(view) if where or sort else None)
+    chosen = _saved_view(workspace, saved) if saved else None
+    view = chosen.view if chosen else RunsView()
+    if sort:
+        view = replace(view, sort=tuple(sort), nested=False)
+    view = replace(view, where=where or view.where, columns=tuple(columns) or view.columns)
+    workspace.read_ahead(_wanted_first(view) if view.where or view.sort != NEWEST_FIRST else None)
     # Reading is mostly done outside the interpreter lock, so it is over when textual (0.35 s) is imported.
     from tui_runs.tui.app import TuiRunsApp  # noqa: PLC0415
 
-    app = TuiRunsApp(workspace, view, poll, [why for store in found if (why := store.why_here)])
+    app = TuiRunsApp(workspace, view, poll, [why for store in found if (why := store.why_here)], chosen)
     try:
         return app.run() or app.return_code or 0
     finally:
         workspace.close()
+
+
+def _saved_view(workspace: Workspace, text: str) -> SavedView:
+    """The view that a name or a path means.
+
+    Raises:
+        ViewError: there is none.
+    """
+    from tui_runs.tui.saved_views import ViewStore, load_view  # noqa: PLC0415  hardly ever needed
+
+    path = Path(text)
+    if path.suffix == ".toml" or os.sep in text:
+        return load_view(path)
+    return ViewStore([opened.source.uri for opened in workspace.sources.values()]).load(text)
 
 
 def _wanted_first(view: RunsView) -> Wanted | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import traceback
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import App
@@ -12,6 +13,7 @@ from textual.binding import Binding, BindingType
 
 from tui_runs.adapter import Change, Focus
 from tui_runs.capabilities import Detailed, WithArtifacts
+from tui_runs.display import printable
 from tui_runs.errors import ArtifactError
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.comparison import read_details
@@ -33,8 +35,10 @@ from tui_runs.tui.messages import (
 from tui_runs.tui.palette import Commands
 from tui_runs.tui.readers import HistoryReader, SourceReader
 from tui_runs.tui.runs_view import RunsView
+from tui_runs.tui.saved_views import SavedView, ViewStore
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.themes import DARK, LIGHT
+from tui_runs.tui.view_state import restore
 
 
 class TuiRunsApp(App[int]):
@@ -43,6 +47,7 @@ class TuiRunsApp(App[int]):
     Args:
         workspace: with its sources open; the app reads, follows and closes them.
         view: filter, sort and columns to begin with.
+        saved: what else to show, marked runs and the like, as soon as everything is read.
         poll: look at files every so many seconds instead of waiting for events.
         notices: sentences to be shown at the start.
     """
@@ -63,12 +68,14 @@ class TuiRunsApp(App[int]):
         view: RunsView | None = None,
         poll: float | None = None,
         notices: Sequence[str] = (),
+        saved: SavedView | None = None,
     ) -> None:
         super().__init__()
         self._notices = tuple(notices)
         self.workspace = workspace
         self.following = True
         self._view = view or RunsView()
+        self._saved = saved
         self._focus = {name: Focus(poll_seconds=poll) for name in workspace.sources}
         self._readers: list[SourceReader] = []
         self._histories: HistoryReader | None = None
@@ -113,6 +120,11 @@ class TuiRunsApp(App[int]):
         return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
 
     @property
+    def view_store(self) -> ViewStore:
+        """Where the views of the open stores are kept."""
+        return ViewStore([opened.source.uri for opened in self.workspace.sources.values()])
+
+    @property
     def reading(self) -> bool:
         """Whether a source has not been read whole yet."""
         return any(opened.state is SourceState.READING for opened in self.workspace.sources.values())
@@ -138,6 +150,10 @@ class TuiRunsApp(App[int]):
     def on_source_scanned(self, message: SourceScanned) -> None:
         """All runs."""
         self.workspace.scanned(message.source)
+        if self._saved is not None and not self.reading and self.main is not None:
+            saved, self._saved = replace(self._saved, view=self.main.view), None
+            for missing in restore(self.main, saved):
+                self.notify(printable(missing), severity="warning", markup=False)
         self._update("table", "status")
 
     def on_source_changed(self, message: SourceChanged) -> None:

@@ -2,79 +2,228 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tui_runs.analysis.chart_choices import Smoothing
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import Histories, SeriesKey
+from tui_runs.tui.charting import ChartState, Span, XAxis, YScale
 from tui_runs.tui.marks import Look
 from tui_runs.tui.widgets.chart import Picture
 from tui_runs.tui.widgets.columns import Cell
 
 if TYPE_CHECKING:
-    from tui_runs.drawing import Axes, Curve
+    from tui_runs.drawing import Axes, Curve, Ribbon, Series
+
+_POINTS_KEPT: Final = 1 << 22
+"""Points of curves that are kept prepared though they are not on the screen: 16 bytes each."""
+_DIM: Final = 0.35
+"""How much of its colour a raw curve keeps behind its smoothed one."""
+_FILL: Final = 0.45
+_BAND_COLOUR: Final = "#56b4e9"
 
 
-class XAxis(Enum):
-    """What charts are drawn over."""
-
-    STEP = "step"
-    RELATIVE = "time since start"
-    TIME = "date"
-
-    @property
-    def next(self) -> XAxis:
-        """The one after this, in a circle."""
-        kinds = list(XAxis)
-        return kinds[(kinds.index(self) + 1) % len(kinds)]
+@dataclass(slots=True)
+class _Prepared:
+    points: pl.DataFrame
+    over: pl.DataFrame | None
+    raw: Series
+    smoothed: dict[Smoothing, Series] = field(default_factory=dict)
 
 
-def make_axes(x: XAxis, *, log_y: bool) -> Axes:
-    """The axes of every chart of a page."""
-    from tui_runs.drawing import Axes  # noqa: PLC0415  imports numpy
-
-    if x is XAxis.STEP:
-        return Axes("step", log_y=log_y)
-    return Axes(log_y=log_y, x_kind="duration" if x is XAxis.RELATIVE else "time")
-
-
-def make_curve(points: pl.DataFrame, x: XAxis, look: Look, name: str) -> Curve:
-    """A curve of the points of one metric.
+class Curves:
+    """Curves ready to be drawn, kept as long as their points are the same and they are looked at.
 
     Args:
-        points: step, time, value, as `Histories.points` gives them.
-        x: what to draw it over; the time since start counts from the metric's first point.
-        look: colour and dash.
-        name: of the run.
+        histories: where the points are.
     """
-    from tui_runs.drawing import Curve  # noqa: PLC0415  imports numpy
 
+    def __init__(self, histories: Histories) -> None:
+        self._histories = histories
+        self._kept: OrderedDict[tuple[SeriesKey, XAxis, str], _Prepared] = OrderedDict()
+
+    def series(self, key: SeriesKey, x: XAxis, x_metric: str, smoothing: Smoothing) -> Series | None:
+        """A curve; None where no point of it is held, or none of the metric that it is drawn over.
+
+        A curve of a million points takes 15 ms when its points are new, and nothing after that.
+
+        Args:
+            key: which.
+            x: what over; the time since start counts from the metric's first point.
+            x_metric: over the last value that this metric had at each step, for `XAxis.METRIC`; by time where steps
+                do not tell the points apart.
+            smoothing: how.
+        """
+        points = self._histories.points(key)
+        over = self._histories.points(key._replace(metric=x_metric)) if x is XAxis.METRIC else None
+        if points.is_empty() or (over is not None and over.is_empty()):
+            return None
+        place = (key, x, x_metric)
+        prepared = self._kept.get(place)
+        if prepared is None or prepared.points is not points or prepared.over is not over:
+            from tui_runs.drawing import Series  # noqa: PLC0415  imports numpy, which the first rows do not need
+
+            raw = Series(_positions(points, x, over).to_numpy(), points["value"].to_numpy())
+            prepared = self._kept[place] = _Prepared(points, over, raw)
+        self._kept.move_to_end(place)
+        if not smoothing:
+            return prepared.raw
+        smooth_one = prepared.smoothed.get(smoothing)
+        if smooth_one is None:
+            from tui_runs.analysis.smoothing import smooth  # noqa: PLC0415  imports numpy
+            from tui_runs.drawing import Series  # noqa: PLC0415
+
+            smooth_one = Series(prepared.raw.x, smooth(prepared.raw.x, prepared.raw.y, smoothing))
+            prepared.smoothed = {smoothing: smooth_one}  # the one before is not asked for again soon
+        return smooth_one
+
+    def tidy(self, shown: int) -> None:
+        """Drop what was not looked at for longest, if there is much; the last `shown` curves stay."""
+        points = sum(len(one.raw) for one in self._kept.values())
+        while points > _POINTS_KEPT and len(self._kept) > shown:
+            points -= len(self._kept.popitem(last=False)[1].raw)
+
+
+def _positions(points: pl.DataFrame, x: XAxis, over: pl.DataFrame | None) -> pl.Series:
+    if over is not None:
+        from tui_runs.analysis.alignment import as_of  # noqa: PLC0415  imports numpy
+
+        by_step = all(frame["step"].n_unique() > 1 for frame in (points, over))
+        at, keys = (_seconds(frame) if not by_step else frame["step"].cast(pl.Float64) for frame in (points, over))
+        return pl.Series(as_of(at.to_numpy(), keys.to_numpy(), over["value"].to_numpy()))
     if x is XAxis.STEP:
-        positions = points["step"].cast(pl.Float64)
-    else:
-        seconds = points["time"].dt.epoch("us").cast(pl.Float64) / 1e6
-        positions = seconds - seconds.min() if x is XAxis.RELATIVE else seconds
-    return Curve(positions.to_numpy(), points["value"].to_numpy(), look.colour, look.dash, name)
+        return points["step"].cast(pl.Float64)
+    seconds = _seconds(points)
+    return seconds - seconds.min() if x is XAxis.RELATIVE else seconds
 
 
-def make_picture(
-    metric: str, looks: Mapping[RunKey, Look], names: Mapping[RunKey, str], histories: Histories, x: XAxis, axes: Axes
-) -> Picture:
-    """What the chart of one metric shows of some runs."""
-    series = [SeriesKey(*run, metric) for run in looks]
-    held = {one.run: points for one in series if not (points := histories.points(one)).is_empty()}
+def _seconds(points: pl.DataFrame) -> pl.Series:
+    return points["time"].dt.epoch("us").cast(pl.Float64) / 1e6
 
-    def curves() -> Sequence[Curve]:
-        return [make_curve(points, x, looks[run], names.get(run, "")) for run, points in held.items()]
 
-    # A picture is the same as before while the same runs have as many points: points are only ever added.
-    version = tuple((run, looks[run], points.height, points["value"][-1]) for run, points in held.items())
-    waiting = "no points" if not histories.wanted(series) else "reading …"
-    note = " · ".join([x.value, *(["log y"] if axes.log_y else [])])
-    return Picture(metric, note, curves, axes, version, waiting)
+def make_axes(state: ChartState, x: XAxis, x_metric: str, limits: Span | None) -> Axes:
+    """The axes of a chart.
+
+    Args:
+        state: what the user chose.
+        x: what this chart is drawn over: a metric may have an x of its own.
+        x_metric: which metric that is.
+        limits: the part of x that is shown.
+    """
+    from tui_runs.drawing import Axes  # noqa: PLC0415  imports numpy
+
+    return Axes(
+        {XAxis.STEP: "step", XAxis.METRIC: x_metric}.get(x, ""),
+        log_x=state.log_x,
+        log_y=state.y is YScale.LOG,
+        symlog_y=state.y is YScale.SYMLOG,
+        x_kind=x.kind,
+        x_limits=limits,
+        ignore_outliers=state.ignore_outliers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The curves of one metric.
+
+    Args:
+        metric: its key.
+        x: what they are drawn over.
+        x_metric: which metric that is.
+        curves: the runs' curves in the order of the runs, the raw ones first where they are smoothed.
+        ribbons: or all of them as one.
+        lacking: runs that have points of the metric, and none of the metric that it is drawn over.
+    """
+
+    metric: str
+    x: XAxis
+    x_metric: str
+    curves: Sequence[Curve] = ()
+    ribbons: Sequence[Ribbon] = ()
+    lacking: int = 0
+
+    def span(self, log_x: bool) -> Span | None:
+        """From where to where they reach."""
+        members = [curve.points for curve in self.curves] + [one for part in self.ribbons for one in part.members]
+        spans = [span for one in members if (span := one.span(log_x)) is not None]
+        return (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
+
+
+def draw_metric(
+    metric: str,
+    looks: Mapping[RunKey, Look],
+    names: Mapping[RunKey, str],
+    curves: Curves,
+    state: ChartState,
+    own_x: str,
+    ground: str,
+) -> Drawn:
+    """The curves of a metric of some runs.
+
+    Args:
+        metric: its key.
+        looks: the runs, and how each is drawn.
+        names: of the runs.
+        curves: where they are prepared.
+        state: what the user chose.
+        own_x: the metric that this one is logged over, which then stands in for the step; "" for none.
+        ground: the colour behind the chart, `#rrggbb`.
+    """
+    from tui_runs.drawing import Curve, Ribbon, blended  # noqa: PLC0415  imports numpy
+
+    x, x_metric = state.x, state.x_metric
+    if x is XAxis.STEP and own_x and own_x != metric:
+        x, x_metric = XAxis.METRIC, own_x
+    behind, front, members, lacking = [], [], [], 0
+    for run, look in looks.items():
+        key = SeriesKey(*run, metric)
+        points = curves.series(key, x, x_metric, state.smoothing)
+        if points is None:
+            lacking += x is XAxis.METRIC and curves.series(key, XAxis.STEP, "", Smoothing()) is not None
+            continue
+        if state.bands is not None:
+            members.append(points)
+            continue
+        if state.smoothing:
+            raw = curves.series(key, x, x_metric, Smoothing())
+            if raw is not None:
+                behind.append(Curve(raw, blended(look.colour, ground, _DIM), label=names.get(run, ""), behind=True))
+        front.append(Curve(points, look.colour, look.dash, names.get(run, "")))
+    ribbons = []
+    if members and state.bands is not None:
+        label = f"{state.bands.value} of {len(members)} runs"
+        ribbons = [Ribbon(members, state.bands, _BAND_COLOUR, blended(_BAND_COLOUR, ground, _FILL), label=label)]
+    return Drawn(metric, x, x_metric, (*behind, *front), tuple(ribbons), lacking)
+
+
+def make_picture(drawn: Drawn, state: ChartState, limits: Span | None, reading: bool) -> Picture:
+    """What the chart of one metric shows.
+
+    Args:
+        drawn: its curves.
+        state: what the user chose.
+        limits: the part of x that is shown.
+        reading: more points are to come.
+    """
+    waiting = "reading …" if reading else "no points"
+    if drawn.lacking and not reading:
+        waiting = f"no {drawn.x_metric} was logged with it"
+    over = drawn.x_metric if drawn.x is XAxis.METRIC else drawn.x.value
+    said = [over, "log x" if state.log_x else "", state.y.value, state.smoothing.label]
+    said += [ribbon.label for ribbon in drawn.ribbons]
+    said += [f"not of {drawn.lacking} runs without it"] if drawn.lacking and (drawn.curves or drawn.ribbons) else []
+    axes = make_axes(state, drawn.x, drawn.x_metric, limits)
+    # Prepared curves are the same objects while their points are the same.
+    version = tuple((curve.points, curve.colour, curve.dash) for curve in drawn.curves)
+    members = tuple(tuple(ribbon.members) for ribbon in drawn.ribbons)
+    note = " · ".join(text for text in said if text)
+    return Picture(drawn.metric, note, drawn.curves, axes, (version, members), drawn.ribbons, state.cursor, waiting)
 
 
 def trend_cells(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-from textual.suggester import Suggester
+from typing import TYPE_CHECKING, Final
 
 from tui_runs.conditions import All, Condition
 from tui_runs.errors import QueryError
 from tui_runs.frames.selection import known_columns, wide
 
 if TYPE_CHECKING:
+    from tui_runs.analysis.completion import Suggestion
     from tui_runs.frames.workspace import Workspace
+
+_MOST: Final = 8
+"""Suggestions that are looked for."""
 
 # The grammar (lark, 60 ms) is not needed for the first screen, so it is imported when something is typed.
 
@@ -56,8 +58,8 @@ class Filter:
         return self._condition
 
 
-class FilterSuggester(Suggester):
-    """Offers the likeliest way on behind the cursor, as a shell does.
+class Completer:
+    """Says what could be typed next, with the columns and values that there are.
 
     Args:
         columns: the columns that a filter may name, most used first.
@@ -65,18 +67,13 @@ class FilterSuggester(Suggester):
     """
 
     def __init__(self, columns: Callable[[], Sequence[str]], values: Callable[[str], Sequence[str]]) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
         self._columns, self._values = columns, values
 
-    async def get_suggestion(self, value: str) -> str | None:
-        """The whole text as it would be; None where nothing is to be added."""
+    def __call__(self, text: str, cursor: int) -> Sequence[Suggestion]:
+        """The likeliest ways on at a place of a text."""
         from tui_runs.analysis.completion import complete  # noqa: PLC0415
 
-        for found in complete(value, len(value), self._columns(), self._values, limit=5):
-            whole = value[: found.start] + found.text + value[found.end :]
-            if whole.startswith(value) and whole != value:
-                return whole
-        return None
+        return complete(text, cursor, self._columns(), self._values, limit=_MOST)
 
 
 def values_of(workspace: Workspace, column: str) -> list[str]:

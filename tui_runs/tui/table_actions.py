@@ -9,8 +9,9 @@ from textual import on
 from textual.screen import Screen
 
 from tui_runs.analysis.columns import split_aggregate, with_aggregate
+from tui_runs.analysis.reproduction import reproducing_line
 from tui_runs.conditions import Order
-from tui_runs.frames.catalog import Column
+from tui_runs.frames.catalog import Column, RunKey
 from tui_runs.tui.runs_view import RunsView
 from tui_runs.tui.widgets.frame_table import FrameTable
 
@@ -112,6 +113,19 @@ class TableActions(Screen[None]):
             return key
         self.notify("Put the column cursor on a metric first: → and ←.", severity="warning")
         return None
+
+    def action_copy_command(self) -> None:
+        """Copy the line that runs the training under the cursor again."""
+        key = self.table.cursor_key
+        run = RunKey(str(key[0]), str(key[1])) if key else None
+        if run is None or run not in self.app.workspace.catalog:
+            return
+        line = reproducing_line(self.app.workspace.catalog.run(run))
+        if line is None:
+            self.notify("The tracker did not note how this run was started.", severity="warning")
+            return
+        self.app.copy_to_clipboard(line)
+        self.notify(line, title="Copied", markup=False)
 
     # --- columns --------------------------------------------------------------------------------------------------
 

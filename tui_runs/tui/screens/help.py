@@ -19,12 +19,27 @@ _GROUPS = {
     "runs": "Runs",
     "columns": "Columns",
     "view": "Charts and panes",
+    "chart": "In the charts",
     "live": "Live",
     "store": "Store",
     "app": "Program",
 }
 _MOUSE = "esc closes · the mouse works too: a click on a title sorts, one at the left edge marks"
-_SPELT = {"slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]"}
+_SPELT = {
+    "slash": "/",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "comma": ",",
+    "full_stop": ".",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
+}
 
 
 class HelpScreen(ModalScreen[None]):

@@ -16,8 +16,10 @@ from tui_runs.analysis.ranking import by_interest
 from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
+from tui_runs.tui.chart_actions import ChartActions
 from tui_runs.tui.curves import trend_cells
-from tui_runs.tui.filtering import Filter, FilterSuggester, values_of
+from tui_runs.tui.filter_history import FilterHistory
+from tui_runs.tui.filtering import Completer, Filter, values_of
 from tui_runs.tui.marks import Marks
 from tui_runs.tui.preview import MOST_BYTES
 from tui_runs.tui.run_columns import TICKING, Looks, default_columns, make_columns
@@ -48,7 +50,7 @@ _FEWEST_ROWS: Final = 5
 """Rows that a table has room for, however few runs there are."""
 
 
-class MainScreen(TableActions):
+class MainScreen(TableActions, ChartActions):
     """Shows what the workspace holds. It reads no file: it asks the app for points that are missing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -78,7 +80,7 @@ class MainScreen(TableActions):
         yield Bar(id="status")
         workspace = self.app.workspace
         columns = partial(default_columns, workspace.catalog)
-        yield FilterBar(self.view.where, FilterSuggester(columns, partial(values_of, workspace)))
+        yield FilterBar(self.view.where, Completer(columns, partial(values_of, workspace)), FilterHistory())
         yield FrameTable(id="runs", fixed=1)
         self.below = Below(workspace, self.marks, lambda: self.cursor_run)
         yield self.below
@@ -299,6 +301,10 @@ class MainScreen(TableActions):
         else:
             self.below.focus_pane()
 
+    def show_filter(self, text: str) -> None:
+        """Have a text in the filter's field."""
+        self.query_one(FilterBar).field.value = text
+
     # --- actions --------------------------------------------------------------------------------------------------
 
     def action_filter(self) -> None:
@@ -311,24 +317,6 @@ class MainScreen(TableActions):
         self.marks.clear()
         self._update_marks()
         self.update_soon("below")
-
-    def action_x_axis(self) -> None:
-        """The next kind of x axis."""
-        self.below.x_axis = self.below.x_axis.next
-        self.update_soon("below")
-
-    def action_log_y(self) -> None:
-        """Logarithmic or linear y axes."""
-        self.below.log_y = not self.below.log_y
-        self.update_soon("below")
-
-    def action_page(self, pages: int) -> None:
-        """Other charts."""
-        self.below.grid.turn(pages)
-
-    def action_single(self) -> None:
-        """One large chart, or as many as fit."""
-        self.below.grid.toggle_single()
 
     def action_pane(self, name: str) -> None:
         """Show a pane below the table: "compare", "charts", "run" or "files"."""
@@ -358,6 +346,12 @@ class MainScreen(TableActions):
         """Follow, or hold still."""
         self.app.follow(not self.app.following)
         self.update_soon("status")
+
+    def action_views(self) -> None:
+        """Save what is seen, or show what was saved."""
+        from tui_runs.tui.screens.views import ViewsScreen  # noqa: PLC0415  not needed at the start
+
+        self.app.push_screen(ViewsScreen(self, self.app.view_store))
 
     def action_problems(self) -> None:
         """What could not be read."""

@@ -13,17 +13,15 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher
 
 from tui_runs.analysis.direction import Direction
-from tui_runs.analysis.ranking import by_interest
 from tui_runs.capabilities import Details
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import Workspace
 from tui_runs.tui.comparing import Comparing, Comparison, told
-from tui_runs.tui.curves import XAxis, make_axes, make_picture
 from tui_runs.tui.marks import Look, Marks
 from tui_runs.tui.status import pane_tabs
 from tui_runs.tui.widgets.bars import Bar
-from tui_runs.tui.widgets.chart_grid import ChartGrid, LegendEntry
+from tui_runs.tui.widgets.charts_pane import ChartsPane
 from tui_runs.tui.widgets.diff_view import DiffView
 from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.frame_table import FrameTable, TableMessage
@@ -67,12 +65,11 @@ class Below(Vertical):
         super().__init__(id="below")
         self._workspace, self._marks, self._cursor_run = workspace, marks, cursor_run
         self.pane = "charts"
-        self.x_axis = XAxis.STEP
-        self.log_y = False
         self.comparing = Comparing()
         self.better: Mapping[str, Direction | None] = {}
         """Which way metrics are better, where the user says so."""
         self._compared: tuple[RunKey, ...] = ()
+        self.charts = ChartsPane(workspace)
         self.files = FilesPane(id="files")
         self._details: tuple[RunKey, pl.DataFrame] | None = None
         self._details_of: object = None
@@ -83,14 +80,9 @@ class Below(Vertical):
         with ContentSwitcher(initial="charts", id="panes"):
             with Horizontal(id="charts"):
                 yield DiffView(id="diff")
-                yield ChartGrid()
+                yield self.charts
             yield RunPane(id="run")
             yield self.files
-
-    @property
-    def grid(self) -> ChartGrid:
-        """The charts."""
-        return self.query_one(ChartGrid)
 
     def choose(self, pane: str) -> None:
         """Show another pane: "compare", "charts", "run" or "files"."""
@@ -114,7 +106,7 @@ class Below(Vertical):
         """The curves on the screen."""
         if not self.display or self.pane in ("run", "files"):
             return []
-        return [SeriesKey(*run, metric) for metric in self.grid.metrics_shown for run in self.charted()]
+        return self.charts.series(self.charted())
 
     def update_pane(self) -> None:
         """Show what is now known of the runs."""
@@ -148,22 +140,21 @@ class Below(Vertical):
 
     def take_details(self, run: RunKey, details: Details) -> None:
         """Take in what the store knows more of a run."""
-        self._details = run, details.frame
+        self.charts.take_details(run, details.frame)
+        if run == self._cursor_run():
+            self._details = run, details.frame
+
+    @on(ChartsPane.DetailsWanted)
+    def _read_of_charts(self, event: ChartsPane.DetailsWanted) -> None:
+        event.stop()
+        self.post_message(self.DetailsWanted(event.run))
 
     def _update_charts(self, runs: Sequence[RunKey]) -> None:
-        catalog, histories = self._workspace.catalog, self._workspace.histories
         plain = Look(self.app.theme_variables.get("foreground", "#808080"))
         marked = self._marks.looks()
-        looks = {run: marked.get(run, plain) for run in runs}
-        names = catalog.names(runs)
-        metrics = by_interest({key for run in runs for key in catalog.curves_of(run)})
-        entries = [LegendEntry(names.get(run, ""), look.colour, look.dash) for run, look in looks.items()]
         cut = len(self._marks.runs) - len(runs)
-        self.grid.offer(metrics, entries, f"{cut} more marked runs are not drawn" if cut > 0 else "")
-        if runs:
-            axes = make_axes(self.x_axis, log_y=self.log_y)
-            shown = self.grid.metrics_shown
-            self.grid.show([make_picture(key, looks, names, histories, self.x_axis, axes) for key in shown])
+        note = f"{cut} more marked runs are not drawn" if cut > 0 else ""
+        self.charts.show_runs({run: marked.get(run, plain) for run in runs}, note)
 
     def _comparison(self, runs: Sequence[RunKey]) -> Comparison | None:
         if len(self._marks.runs) < 2:

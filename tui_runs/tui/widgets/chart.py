@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_runs.display import printable
+from tui_runs.display import clip, printable
 
 if TYPE_CHECKING:
-    from tui_runs.drawing import Axes, Curve
+    from tui_runs.drawing import Area, Axes, Curve, Drawing, Ribbon
+
+_WHEEL: Final = 0.8
+"""How much of the width one notch of the wheel leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +30,65 @@ class Picture:
 
     Args:
         metric: its key, the title.
-        note: what else the title says: scale, what is left out.
-        curves: makes the curves; called when the chart is drawn, and not before.
+        note: what else the title says: scale, smoothing.
+        curves: what is drawn, prepared: it is reduced when the chart is drawn, and not before.
         axes: scales and labels.
-        version: two pictures of the same metric, axes, note and version look the same.
+        version: two pictures of the same metric, axes, note, cursor and version look the same.
+        ribbons: bands over several runs.
+        cursor: an x that the user looks at; the title then says the values there.
         waiting: what to say while there are no points.
     """
 
     metric: str
     note: str
-    curves: Callable[[], Sequence[Curve]]
+    curves: Sequence[Curve]
     axes: Axes
     version: object
+    ribbons: Sequence[Ribbon] = ()
+    cursor: float | None = None
     waiting: str = ""
 
     @property
     def identity(self) -> object:
         """What tells whether a drawing is still right."""
-        return self.metric, self.note, self.axes, self.version, self.waiting
+        return self.metric, self.note, self.axes, self.version, self.cursor, self.waiting
 
 
 class Chart(Widget):
     """Draws a `Picture` in its own size, and again only when the picture, the size or the theme is another."""
 
+    class Pointed(Message):
+        """The user clicked at an x."""
+
+        def __init__(self, x: float) -> None:
+            super().__init__()
+            self.x = x
+
+    class Zoomed(Message):
+        """The user turned the wheel over an x: what is shown becomes so many times as wide."""
+
+        def __init__(self, factor: float, x: float | None) -> None:
+            super().__init__()
+            self.factor, self.x = factor, x
+
+    class Panned(Message):
+        """The user dragged the curves: what is shown moves to the right by a share of its width."""
+
+        def __init__(self, share: float) -> None:
+            super().__init__()
+            self.share = share
+
+    class Opened(Message):
+        """The user clicked twice."""
+
+        def __init__(self, metric: str) -> None:
+            super().__init__()
+            self.metric = metric
+
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"chart--title", "chart--note", "chart--grid", "chart--tick"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--title", "chart--note", "chart--grid", "chart--tick", "chart--warning",
+    }  # fmt: skip
     DEFAULT_CSS = """
     Chart {
         width: 1fr;
@@ -55,6 +96,7 @@ class Chart(Widget):
         background: $background;
         .chart--title { text-style: bold; color: $foreground; }
         .chart--note { color: $foreground-muted; }
+        .chart--warning { color: $warning; }
         .chart--tick { color: $foreground-muted; }
         .chart--grid { color: $foreground 18%; }
     }
@@ -65,6 +107,14 @@ class Chart(Widget):
         self._picture: Picture | None = None
         self._drawn_for: object = None
         self._strips: list[Strip] = []
+        self._area: Area | None = None
+        self._held_at: int | None = None
+        self._dragged = False
+
+    @property
+    def columns(self) -> int:
+        """How many columns the curves have; 1 before anything was drawn."""
+        return self._area.columns if self._area is not None else 1
 
     def show(self, picture: Picture | None) -> None:
         """Show another picture, or nothing."""
@@ -86,43 +136,69 @@ class Chart(Widget):
             self._drawn_for = key
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
+    # --- drawing --------------------------------------------------------------------------------------------------
+
     def _draw(self) -> list[Strip]:
         width, height = self.size
         picture = self._picture
+        self._area = None
         if picture is None or width < 1 or height < 1:
             return []
-        title = self._title(picture, width)
-        curves = picture.curves()
-        if not curves and picture.waiting:
-            return [title, *self._message(picture.waiting, width, height - 1)]
+        if not picture.curves and not picture.ribbons:
+            return [self._title(picture, width, None), *self._message(picture.waiting, width, height - 1)]
         from tui_runs.drawing import draw_chart  # noqa: PLC0415  imports numpy, which the first rows do not need
+        from tui_runs.drawing.terminals import glyphs_for  # noqa: PLC0415
 
-        lines = draw_chart(
-            curves,
+        drawing = draw_chart(
+            picture.curves,
             width,
             height - 1,
             picture.axes,
+            ribbons=picture.ribbons,
+            cursor=picture.cursor,
             muted=self._colour("chart--tick"),
             grid=self._colour("chart--grid"),
             background=self.rich_style.bgcolor.name if self.rich_style.bgcolor else None,
+            glyphs=glyphs_for(os.environ),
         )
-        return [title, *(Strip(line, width) for line in lines)]
+        self._area = drawing.area
+        title = self._title(picture, width, drawing)
+        if drawing.area is not None and drawing.area.x is None:
+            return [title, *self._message("nothing that can be drawn", width, height - 1)]
+        return [title, *(Strip(line, width) for line in drawing.lines)]
 
     def _colour(self, component: str) -> str:
         colour = self.get_component_rich_style(component).color
         return colour.name if colour is not None else "#6b7280"
 
-    def _title(self, picture: Picture, width: int) -> Strip:
-        ground = self.rich_style
+    def _title(self, picture: Picture, width: int, drawing: Drawing | None) -> Strip:
         title = printable(picture.metric)
         if cell_len(title) > width - 1:
             title = set_cell_size(title, max(width - 2, 0)) + "…"
         segments = [Segment(title, self.get_component_rich_style("chart--title"))]
-        room = width - cell_len(title) - 2
-        if picture.note and room > 4:
-            note = picture.note if len(picture.note) <= room else picture.note[: room - 1] + "…"
-            segments.append(Segment("  " + note, self.get_component_rich_style("chart--note")))
-        return Strip(segments).adjust_cell_length(width, ground)
+        room = width - cell_len(title)
+        warnings = _not_shown(picture, drawing) if drawing is not None else ""
+        pieces = [(warnings, self.get_component_rich_style("chart--warning"))]
+        if picture.cursor is not None and drawing is not None:
+            pieces += self._values(picture, picture.cursor)
+        pieces.append((picture.note, self.get_component_rich_style("chart--note")))
+        for text, look in pieces:
+            if text and room > 6:
+                segments.append(Segment("  " + clip(text, room - 2), look))
+                room -= cell_len(segments[-1].text)
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def _values(self, picture: Picture, cursor: float) -> list[tuple[str, Style]]:
+        """The values of the curves at the cursor, as they are drawn, each in its colour."""
+        from tui_runs.drawing.readings import read_at, texts_apart  # noqa: PLC0415  imports numpy
+
+        shown = [curve for curve in picture.curves if not curve.behind]
+        values = [read_at(curve.points, cursor) for curve in shown]
+        return [
+            (text, self.rich_style + Style(color=curve.colour))
+            for curve, text, value in zip(shown, texts_apart(values), values, strict=True)
+            if value is not None
+        ]
 
     def _message(self, text: str, width: int, height: int) -> list[Strip]:
         ground = self.rich_style
@@ -130,3 +206,63 @@ class Chart(Widget):
         line = Strip([Segment(text.center(width)[:width], self.get_component_rich_style("chart--note"))])
         above = max((height - 1) // 2, 0)
         return [*[blank] * above, line, *[blank] * (height - above - 1)]
+
+    # --- mouse ----------------------------------------------------------------------------------------------------
+
+    def _x_at(self, event: events.MouseEvent) -> float | None:
+        return self._area.x_at(event.x) if self._area is not None else None
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Closer; with shift or ctrl further to the left."""
+        self._wheel(event, _WHEEL, -1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Further away; with shift or ctrl further to the right."""
+        self._wheel(event, 1 / _WHEEL, 1)
+
+    def _wheel(self, event: events.MouseEvent, factor: float, direction: int) -> None:
+        event.stop()
+        if event.shift or event.ctrl:
+            self.post_message(self.Panned(direction * (1 - _WHEEL)))
+        else:
+            self.post_message(self.Zoomed(factor, self._x_at(event)))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """The curves can be dragged from here."""
+        self._held_at, self._dragged = event.screen_x, False
+        self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Drag the curves while the button is down."""
+        if self._held_at is not None and event.screen_x != self._held_at:
+            self.post_message(self.Panned((self._held_at - event.screen_x) / max(self.columns - 1, 1)))
+            self._held_at, self._dragged = event.screen_x, True
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Let the curves go."""
+        self._held_at = None
+        self.release_mouse()
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor here; a second click makes this chart large."""
+        event.stop()
+        if self._dragged or self._picture is None:
+            return
+        if event.chain == 2:
+            self.post_message(self.Opened(self._picture.metric))
+        elif (x := self._x_at(event)) is not None:
+            self.post_message(self.Pointed(x))
+
+
+def _not_shown(picture: Picture, drawing: Drawing) -> str:
+    """What of the curves is not seen as dots, so that nobody takes a gap for the truth."""
+    from tui_runs.drawing import count_undrawn  # noqa: PLC0415  imports numpy
+
+    undrawn = count_undrawn([curve for curve in picture.curves if not curve.behind], picture.axes)
+    said = (
+        (undrawn.nan, "NaN"),
+        (undrawn.infinite, "±∞"),
+        (undrawn.not_positive, "≤ 0"),
+        (drawing.outliers, "outliers beyond"),
+    )
+    return " · ".join(f"{count:,} {what}" for count, what in said if count)

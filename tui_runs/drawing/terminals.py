@@ -1,0 +1,32 @@
+"""What the terminal at hand can show: which characters, and how many colours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tui_runs.drawing.colours import FEW_COLOURS, RUN_COLOURS
+from tui_runs.drawing.raster import ASCII, BRAILLE, HALVES, Glyphs
+
+_MANY: frozenset[str] = frozenset({"256color", "kitty", "direct"})
+"""Endings of TERM; those that rich knows as well."""
+
+
+def glyphs_for(environ: Mapping[str, str], encoding: str = "utf-8") -> Glyphs:
+    """What dots are drawn with: braille where it can be had, half blocks on the console of Linux, or ASCII."""
+    try:
+        "⣿".encode(encoding)
+    except (LookupError, UnicodeEncodeError):
+        return ASCII
+    term = environ.get("TERM", "")
+    if term == "linux":
+        return HALVES
+    return ASCII if term in ("vt100", "vt220") else BRAILLE
+
+
+def colours_for(environ: Mapping[str, str]) -> Sequence[str]:
+    """The colours for runs: one, so that dashes alone tell them apart, for those who want no colours."""
+    if environ.get("NO_COLOR"):
+        return ("#a0a0a0",)
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return RUN_COLOURS
+    return RUN_COLOURS if environ.get("TERM", "").rpartition("-")[2] in _MANY else FEW_COLOURS

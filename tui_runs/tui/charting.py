@@ -1,0 +1,192 @@
+"""What the user chose of the charts, and how zooming and panning change it. It needs no numpy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Literal, NamedTuple
+
+from tui_runs.analysis.chart_choices import Smoothing, Spread
+
+Span = tuple[float, float]
+
+
+class XAxis(Enum):
+    """What charts are drawn over."""
+
+    STEP = "step"
+    RELATIVE = "time since start"
+    TIME = "date"
+    METRIC = "metric"
+
+    @property
+    def next(self) -> XAxis:
+        """The one after this, in a circle of those that need no metric to be named."""
+        kinds = [XAxis.STEP, XAxis.RELATIVE, XAxis.TIME]
+        return kinds[(kinds.index(self) + 1) % len(kinds)] if self in kinds else XAxis.STEP
+
+    @property
+    def kind(self) -> Literal["number", "duration", "time"]:
+        """What its values are; times in seconds, dates since 1970."""
+        if self is XAxis.RELATIVE:
+            return "duration"
+        return "time" if self is XAxis.TIME else "number"
+
+
+class YScale(Enum):
+    """How values become heights; the value is what a title says."""
+
+    LINEAR = ""
+    LOG = "log y"
+    SYMLOG = "symlog y"
+
+    @property
+    def next(self) -> YScale:
+        """The one after this, in a circle."""
+        kinds = list(YScale)
+        return kinds[(kinds.index(self) + 1) % len(kinds)]
+
+
+class ChartSize(Enum):
+    """How large charts are: the least cells that each one wants."""
+
+    NORMAL = (38, 9)
+    SMALL = (25, 6)
+    LARGE = (64, 14)
+
+    @property
+    def next(self) -> ChartSize:
+        """The one after this, in a circle."""
+        kinds = list(ChartSize)
+        return kinds[(kinds.index(self) + 1) % len(kinds)]
+
+
+class Zoom(NamedTuple):
+    """A part of x.
+
+    Args:
+        low: where it begins.
+        high: where it ends.
+        at_end: it ended where the curves did, and goes on with them as they grow.
+    """
+
+    low: float
+    high: float
+    at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChartState:
+    """Everything that can be chosen of the charts, but for the page: that hangs on the terminal's size.
+
+    Args:
+        x: what they are drawn over.
+        x_metric: which metric, for `XAxis.METRIC`.
+        log_x: the x axis is logarithmic.
+        y: how values become heights.
+        smoothing: of every curve.
+        zoom: the part of x that is shown, in every chart the same; all of it when None.
+        cursor: an x that the user looks at.
+        name: only metrics with this in their name are shown.
+        prefix: only metrics whose name begins with this and "/" are shown; all when empty.
+        single: one large chart.
+        size: of the charts where there are several.
+        ignore_outliers: y axes show where most values lie.
+        bands: the runs are drawn as one, with a band of this kind; each by itself when None.
+    """
+
+    x: XAxis = XAxis.STEP
+    x_metric: str = ""
+    log_x: bool = False
+    y: YScale = YScale.LINEAR
+    smoothing: Smoothing = Smoothing()  # noqa: RUF009  frozen, like this
+    zoom: Zoom | None = None
+    cursor: float | None = None
+    name: str = ""
+    prefix: str = ""
+    single: bool = False
+    size: ChartSize = ChartSize.NORMAL
+    ignore_outliers: bool = False
+    bands: Spread | None = None
+
+    def over(self, x: XAxis, metric: str = "") -> ChartState:
+        """The same over another x; parts of the old one mean nothing there."""
+        return replace(self, x=x, x_metric=metric, zoom=None, cursor=None)
+
+    def shown(self, metrics: Sequence[str]) -> list[str]:
+        """Those of some metrics that pass name and prefix, in their order."""
+        wanted = self.name.lower()
+        return [key for key in metrics if wanted in key.lower() and self.prefix in ("", prefix_of(key))]
+
+    def limits(self, whole: Span | None) -> Span | None:
+        """The part of x to draw, now that the curves reach over `whole`."""
+        if self.zoom is None or whole is None or not self.zoom.at_end:
+            return (self.zoom.low, self.zoom.high) if self.zoom else None
+        low, high = (_bent(end, self.log_x) for end in self.zoom[:2])
+        end = _bent(whole[1], self.log_x)
+        return _straight(low + end - high, self.log_x), whole[1]
+
+    def zoomed(self, whole: Span, factor: float, around: float | None = None) -> ChartState:
+        """A part of x so many times as wide, with `around` where it is; all of x when it is as wide.
+
+        Args:
+            whole: from where to where the curves reach.
+            factor: 0.5 shows half of what was shown.
+            around: the cursor, or else the middle, when None.
+        """
+        low, high, first, last = self._seen(whole)
+        anchor = self.cursor if around is None else around
+        middle = _bent(anchor, self.log_x) if anchor is not None else (low + high) / 2
+        middle = min(max(middle, low), high)
+        return self._showing(middle - (middle - low) * factor, middle + (high - middle) * factor, first, last)
+
+    def panned(self, whole: Span, share: float) -> ChartState:
+        """The part of x further to the right by a share of its width; it stays within the whole."""
+        low, high, first, last = self._seen(whole)
+        shift = min(max(share * (high - low), first - low), last - high)
+        return self._showing(low + shift, high + shift, first, last)
+
+    def pointed(self, whole: Span, share: float) -> ChartState:
+        """The cursor further to the right by a share of the width; from the right end when there was none."""
+        low, high, *_ = self._seen(whole)
+        if self.cursor is None:
+            place = high if share < 0 else low
+        else:
+            place = min(max(_bent(self.cursor, self.log_x) + share * (high - low), low), high)
+        return replace(self, cursor=_straight(place, self.log_x))
+
+    def _seen(self, whole: Span) -> tuple[float, float, float, float]:
+        """What is shown, and the whole, as they lie on the axis."""
+        seen = self.limits(whole) or whole
+        low, high, first, last = (_bent(end, self.log_x) for end in (*seen, *whole))
+        return low, high, first, last
+
+    def _showing(self, low: float, high: float, first: float, last: float) -> ChartState:
+        slack = 1e-9 * (last - first)
+        if low <= first + slack and high >= last - slack:
+            return replace(self, zoom=None)
+        if high - low < max(1e-12 * max(abs(first), abs(last)), 1e-300):
+            return self  # nothing could be told apart any more
+        low, high = max(low, first), min(high, last)
+        zoom = Zoom(_straight(low, self.log_x), _straight(high, self.log_x), at_end=high >= last - slack)
+        return replace(self, zoom=zoom)
+
+
+def prefix_of(metric: str) -> str:
+    """The group of a metric: what stands before its first "/"; nothing where there is none."""
+    return metric.partition("/")[0] if "/" in metric else ""
+
+
+def prefixes(metrics: Sequence[str]) -> list[str]:
+    """The groups of some metrics, in the order in which they come."""
+    return list(dict.fromkeys(prefix for metric in metrics if (prefix := prefix_of(metric))))
+
+
+def _bent(x: float, log: bool) -> float:
+    return math.log10(max(x, 5e-324)) if log else x
+
+
+def _straight(place: float, log: bool) -> float:
+    return float(10.0**place) if log else place
