@@ -55,14 +55,14 @@ class TestKeys:
         async with opened() as pilot:
             view = await compare(pilot)
             await to_line(pilot, view, "max_steps")
-            await pilot.press("X")
+            await pilot.press("I")
             await settle(pilot)
             assert "max_steps" not in view.frame["key"].to_list()
             assert "1 ignored" in text_of(pilot)
             await pilot.press("d", "d")  # what is the same too, and not
             await settle(pilot)
             assert "max_steps" not in view.frame["key"].to_list()
-            await pilot.press("home", "X")
+            await pilot.press("home", "I")
             await settle(pilot)
             assert "max_steps" in view.frame["key"].to_list()
 

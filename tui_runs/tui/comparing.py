@@ -111,5 +111,5 @@ def told(comparison: Comparison | None) -> Sequence[str]:
     if comparison.alike:
         says.append(f"{comparison.alike} the same (d)")
     if comparison.ignored:
-        says.append(f"{comparison.ignored} ignored (X)")
+        says.append(f"{comparison.ignored} ignored (I)")
     return says

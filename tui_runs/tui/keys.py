@@ -86,7 +86,14 @@ MAIN: Final = (
     Key(
         "columns.lean", "i", "lean", "only what tells", "Leave out columns that say the same of every run, or show them"
     ),
-    Key("runs.command", "Y", "copy_command", "copy command", "Copy the command line that runs this training again"),
+    Key(
+        "runs.code",
+        "D",
+        "code",
+        "code",
+        "How the code of two marked runs differs: commits, git diff, uncommitted changes",
+    ),
+    Key("runs.command", "R", "copy_command", "copy command", "Copy the command line that runs this training again"),
     Key("runs.views", "V", "views", "views", "Save what is seen under a name, or show what was saved"),
     Key("view.x", "x", "x_axis", "x axis", "Charts over the step, the time since the start, or the date", True),
     Key("view.log", "y", "log_y", "log y", "Logarithmic y axes, logarithmic to both sides of 0, or linear", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -48,6 +49,7 @@ class Marks:
         if not self.runs:
             return {}
         from tui_runs.drawing import run_looks  # noqa: PLC0415  imports numpy, which the first rows do not need
+        from tui_runs.drawing.terminals import colours_for  # noqa: PLC0415
 
-        looks = run_looks([run.run_id for run in self.runs])
+        looks = run_looks([run.run_id for run in self.runs], colours=colours_for(os.environ))
         return {run: Look(colour, dash) for run, (colour, dash) in zip(self.runs, looks, strict=True)}

@@ -347,6 +347,26 @@ class MainScreen(TableActions, ChartActions):
         self.app.follow(not self.app.following)
         self.update_soon("status")
 
+    def action_code(self) -> None:
+        """How the code of two runs differs."""
+        from tui_runs.tui.screens.code import CodeScreen, RunCode  # noqa: PLC0415  not needed at the start
+
+        pair = self._pair()
+        if pair is None:
+            self.notify("Mark a run with space, and put the cursor on another one.", severity="warning")
+            return
+        self.app.push_screen(CodeScreen(*(RunCode.of(self.app.workspace, run) for run in pair)))
+
+    def _pair(self) -> tuple[RunKey, RunKey] | None:
+        """The baseline, and the run under the cursor where that is another; else the one marked last."""
+        marked, cursor = self.marks.runs, self.cursor_run
+        if not marked:
+            return None
+        baseline = self.below.comparing.baseline
+        old = baseline if baseline in marked else marked[0]
+        others = [run for run in (cursor, *reversed(marked)) if run is not None and run != old]
+        return (old, others[0]) if others else None
+
     def action_views(self) -> None:
         """Save what is seen, or show what was saved."""
         from tui_runs.tui.screens.views import ViewsScreen  # noqa: PLC0415  not needed at the start

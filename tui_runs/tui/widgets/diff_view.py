@@ -38,7 +38,7 @@ class DiffView(FrameTable, inherit_bindings=False):
         *MOVES,
         Binding("b,enter", "baseline", "baseline", id="diff.baseline",
                 tooltip="Hold the others against the run under the column cursor; again: each against the one before"),
-        Binding("X", "ignore", "ignore", id="diff.ignore",
+        Binding("I", "ignore", "ignore", id="diff.ignore",
                 tooltip="Leave the key under the cursor out; on a title: show all that was left out again"),
         Binding("T", "transpose", "turn", id="diff.transpose", tooltip="Runs down and keys across, and back"),
     ]  # fmt: skip
@@ -239,5 +239,5 @@ def _why_empty(comparison: Comparison | None) -> list[str]:
     if comparison is None:
         return ["Mark two runs or more with space,", "and what differs between them stands here."]
     if comparison.alike or comparison.ignored:
-        return ["Nothing differs.", "d shows what is the same, X what is ignored."]
+        return ["Nothing differs.", "d shows what is the same, I on a title what is ignored."]
     return ["Nothing is known of these runs to compare."]
