@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -152,3 +153,21 @@ def test_a_metric_without_points_has_no_curve() -> None:
     catalog.apply("s", RunBatch(runs, empty(PARAMS), empty(PARAMS), conform(metrics, METRICS)))
     assert sorted(catalog.curves_of(RunKey("s", "a"))) == ["loss", "uncounted"]
     assert [catalog.has_curves(key) for key in (*counts, "unknown")] == [True, False, True, False]
+
+
+def test_chunks_that_are_large_are_left_alone_and_what_was_said_last_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_runs.frames.chunks._LARGE", 40)
+    catalog, said = Catalog(), {}
+    for step in range(120):
+        runs = {f"r{step}": {"lr": str(step)}} if step < 100 else {}
+        metrics = {(f"r{at}", "loss"): float(1000 * step + at) for at in range(0, step % 100 + 1, 3)}
+        said.update(metrics)
+        if runs:
+            catalog.apply("s", batch(runs))
+        catalog.apply("s", batch(metrics=metrics))
+    shown = dict(catalog.wide(["metrics.loss"]).select("run_id", "metrics.loss").drop_nulls().iter_rows())
+    assert shown == {run: value for (run, _), value in said.items()}
+    assert [catalog.texts_of("params", RunKey("s", f"r{at}")).rows() for at in (0, 99)] == [
+        [("lr", "0")],
+        [("lr", "99")],
+    ]

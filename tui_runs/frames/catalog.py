@@ -1,7 +1,7 @@
 """The runs of all sources: merges what sources say of them and gives frames of the columns asked for.
 
-Params, tags and metrics are kept as they come, long and sorted by key, in chunks. A column is cut out of each chunk
-by its key when it is asked for, so that columns which nobody looks at cost nothing, however many there are.
+Params, tags and metrics are kept as they come, long and sorted by key, in chunks (see `tui_runs.frames.chunks`). A
+column is cut out of each chunk by its key when it is asked for.
 
 Every run has a row number. A run that is said anew gets a new number, so that whatever was known of the old one is
 left behind without a search; a metric that is said anew keeps its run's number, and the latest chunk wins.
@@ -16,11 +16,8 @@ import polars as pl
 
 from tui_runs.adapter import RunBatch
 from tui_runs.analysis.columns import AGGREGATES, split_aggregate, with_aggregate
-from tui_runs.schema import METRICS, PARAMS, RUNS, Schema, conform, empty
-
-_ROW: Final = "row"
-_CHUNKS: Final = 24
-"""Chunks of one kind at most; more are merged into one, and what was replaced is dropped."""
+from tui_runs.frames.chunks import ROW, Chunks
+from tui_runs.schema import METRICS, PARAMS, RUNS, conform, empty
 
 
 class RunKey(NamedTuple):
@@ -56,9 +53,9 @@ class Catalog:
         self._rows: dict[RunKey, int] = {}
         self._next_row = 0
         self._run_chunks: list[pl.DataFrame] = []
-        self._params = _Chunks(PARAMS)
-        self._tags = _Chunks(PARAMS)
-        self._metrics = _Chunks(METRICS)
+        self._params = Chunks(PARAMS)
+        self._tags = Chunks(PARAMS)
+        self._metrics = Chunks(METRICS)
         self._runs: pl.DataFrame | None = None
         self._columns: dict[str, pl.Series] = {}
         """Columns cut out of the chunks lately, in the order of the runs."""
@@ -84,7 +81,7 @@ class Catalog:
             first = self._next_row - len(run_ids)
             runs = conform(batch.runs, RUNS).with_columns(
                 pl.lit(source).alias("source"),
-                pl.int_range(first, self._next_row, dtype=pl.UInt32).alias(_ROW),
+                pl.int_range(first, self._next_row, dtype=pl.UInt32).alias(ROW),
             )
             self._run_chunks.append(runs)
         known = self._row_numbers(source, batch)
@@ -103,13 +100,13 @@ class Catalog:
         if batch.runs.height and batch.metrics.height:
             named = pl.concat([named, batch.metrics["run_id"]]).unique()
         rows = [(run_id, self._rows.get(RunKey(source, run_id))) for run_id in named]
-        return pl.DataFrame(rows, schema={"run_id": pl.String, _ROW: pl.UInt32}, orient="row").drop_nulls()
+        return pl.DataFrame(rows, schema={"run_id": pl.String, ROW: pl.UInt32}, orient="row").drop_nulls()
 
     def _touch(self, metrics: pl.DataFrame, known: pl.DataFrame) -> None:
         """Move `updated` to the newest point of runs whose metrics grew."""
         newest = metrics.group_by("run_id").agg(pl.col("last_time").max()).join(known, on="run_id")
-        newest = newest.select(_ROW, pl.col("last_time").alias("newest"))
-        frame = self._all_runs().join(newest, on=_ROW, how="left", maintain_order="left")
+        newest = newest.select(ROW, pl.col("last_time").alias("newest"))
+        frame = self._all_runs().join(newest, on=ROW, how="left", maintain_order="left")
         latest = pl.max_horizontal("updated", "newest").alias("updated")
         self._run_chunks = [frame.with_columns(latest).drop("newest")]
 
@@ -134,17 +131,17 @@ class Catalog:
                 for aggregate in AGGREGATES:
                     self._columns.pop(with_aggregate(aggregate, f"metrics.{key}"), None)
         for chunks in (self._params, self._tags, self._metrics):
-            if len(chunks) > _CHUNKS:
+            if chunks.crowded:
                 chunks.merge(self._live_rows())
 
     def _live_rows(self) -> pl.Series:
-        return pl.Series(_ROW, list(self._rows.values()), dtype=pl.UInt32)
+        return pl.Series(ROW, list(self._rows.values()), dtype=pl.UInt32)
 
     def _all_runs(self) -> pl.DataFrame:
         if self._runs is None:
-            frame = pl.concat(self._run_chunks) if self._run_chunks else empty({**RUNS, _ROW: pl.UInt32})
+            frame = pl.concat(self._run_chunks) if self._run_chunks else empty({**RUNS, ROW: pl.UInt32})
             if frame.height != len(self._rows):
-                frame = frame.join(self._live_rows().to_frame(), on=_ROW, how="semi", maintain_order="left")
+                frame = frame.join(self._live_rows().to_frame(), on=ROW, how="semi", maintain_order="left")
             self._runs = frame.rechunk()
             self._run_chunks = [self._runs]
         return self._runs
@@ -152,7 +149,7 @@ class Catalog:
     @property
     def runs(self) -> pl.DataFrame:
         """Every run, schema RUNS, in the order in which they were first said."""
-        return self._all_runs().drop(_ROW)
+        return self._all_runs().drop(ROW)
 
     def run(self, run: RunKey) -> dict[str, object]:
         """What is known of one run: the columns of RUNS.
@@ -160,13 +157,13 @@ class Catalog:
         Raises:
             KeyError: there is no such run.
         """
-        row = self._all_runs().filter(pl.col(_ROW) == self._rows[run]).drop(_ROW)
+        row = self._all_runs().filter(pl.col(ROW) == self._rows[run]).drop(ROW)
         return row.row(0, named=True)
 
     def names(self, runs: Iterable[RunKey]) -> dict[RunKey, str]:
         """What to call some runs: the name, or else the id."""
         rows = {self._rows[run]: run for run in runs if run in self._rows}
-        frame = self._all_runs().filter(pl.col(_ROW).is_in(list(rows))).select(_ROW, "name", "run_id")
+        frame = self._all_runs().filter(pl.col(ROW).is_in(list(rows))).select(ROW, "name", "run_id")
         return {rows[row]: name or run_id for row, name, run_id in frame.iter_rows()}
 
     def count(self, status: str) -> int:
@@ -201,8 +198,8 @@ class Catalog:
             if kind == "run":
                 return pl.Series(name, [None] * runs.height, dtype=pl.String)
             value = aggregate if kind == "metrics" else "value"
-            values = self._of(kind).column(key).select(_ROW, pl.col(value).alias(name))
-            self._columns[name] = runs.select(_ROW).join(values, on=_ROW, how="left", maintain_order="left")[name]
+            values = self._of(kind).column(key).select(ROW, pl.col(value).alias(name))
+            self._columns[name] = runs.select(ROW).join(values, on=ROW, how="left", maintain_order="left")[name]
         return self._columns[name]
 
     def texts_of(self, kind: str, run: RunKey) -> pl.DataFrame:
@@ -236,66 +233,10 @@ class Catalog:
             for name in [*shown, "status"]
         )
         inside = pl.concat([self._params.containing(needle), self._tags.containing(needle)]).unique()
-        return frame.filter(hits | pl.col(_ROW).is_in(inside.implode())).select("source", "run_id")
+        return frame.filter(hits | pl.col(ROW).is_in(inside.implode())).select("source", "run_id")
 
-    def _of(self, kind: str) -> _Chunks:
+    def _of(self, kind: str) -> Chunks:
         return {"params": self._params, "tags": self._tags, "metrics": self._metrics}[kind]
-
-
-class _Chunks:
-    """Long frames of one kind (PARAMS, TAGS or METRICS), each sorted by key, with row numbers for run ids."""
-
-    def __init__(self, schema: Schema) -> None:
-        self._schema = {_ROW: pl.UInt32, **{name: dtype for name, dtype in schema.items() if name != "run_id"}}
-        self._chunks: list[tuple[pl.DataFrame, dict[str, tuple[int, int]]]] = []
-
-    def __len__(self) -> int:
-        return len(self._chunks)
-
-    def add(self, frame: pl.DataFrame, known: pl.DataFrame) -> None:
-        """Add rows of the schema; those of runs that are not known are dropped."""
-        if not frame.is_empty():
-            self._append(frame.join(known, on="run_id").select(self._schema.keys()))
-
-    def _append(self, frame: pl.DataFrame) -> None:
-        chunk = frame.sort("key", maintain_order=True)
-        runs = chunk.select(pl.col("key").rle()).unnest("key")
-        spans: dict[str, tuple[int, int]] = {}
-        start = 0
-        for length, key in runs.iter_rows():
-            spans[key] = (start, length)
-            start += length
-        self._chunks.append((chunk, spans))
-
-    def merge(self, live: pl.Series) -> None:
-        """Make one chunk of all, without rows that were replaced or whose run is gone."""
-        frame = pl.concat([chunk for chunk, _ in self._chunks])
-        frame = frame.join(live.to_frame(), on=_ROW, how="semi", maintain_order="left")
-        self._chunks = []
-        self._append(frame.unique([_ROW, "key"], keep="last", maintain_order=True))
-
-    def keys(self) -> set[str]:
-        return {key for _, spans in self._chunks for key in spans}
-
-    def column(self, key: str) -> pl.DataFrame:
-        """Every row of a key, the latest of each run."""
-        parts = [chunk.slice(*spans[key]) for chunk, spans in self._chunks if key in spans]
-        if not parts:
-            return empty(self._schema)
-        return pl.concat(parts).unique(_ROW, keep="last", maintain_order=True)
-
-    def of_row(self, row: int) -> pl.DataFrame:
-        """Every key of a run, the latest of each."""
-        parts = [chunk.filter(pl.col(_ROW) == row) for chunk, _ in self._chunks] if row >= 0 else []
-        return pl.concat(parts).unique("key", keep="last") if parts else empty(self._schema)
-
-    def containing(self, needle: str) -> pl.Series:
-        """Row numbers (UInt32) of values that contain a lower-case text."""
-        found = [
-            chunk.filter(pl.col("value").str.to_lowercase().str.contains(needle, literal=True))[_ROW]
-            for chunk, _ in self._chunks
-        ]
-        return pl.concat(found) if found else pl.Series(_ROW, [], dtype=pl.UInt32)
 
 
 def _reading_order(key: str) -> tuple[str, str]:
