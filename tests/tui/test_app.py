@@ -10,11 +10,12 @@ import pytest
 from textual.widgets import Input
 
 from tests.tui.conftest import Opened, settle, text_of, until
-from tui_runs.display import number
+from tui_runs.analysis.chart_choices import XAxis
 from tui_runs.conditions import Order
+from tui_runs.display import number
 from tui_runs.frames.catalog import RunKey
 from tui_runs.tui.app import TuiRunsApp
-from tui_runs.tui.charting import XAxis, YScale
+from tui_runs.tui.charting import YScale
 from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.widgets.chart_grid import ChartGrid
@@ -391,7 +392,7 @@ class TestFailures:
 
 class TestProgram:
     async def test_help_lists_every_key(self, opened: Opened) -> None:
-        async with opened(size=(160, 80)) as pilot:
+        async with opened(size=(160, 120)) as pilot:
             await pilot.press("question_mark")
             await until(pilot, lambda: pilot.app.screen is not main_of(pilot))
             await pilot.pause()

@@ -112,7 +112,9 @@ class TestValues:
         self, demo_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         shutil.copytree(demo_root / "mlruns", tmp_path / "mlruns")
-        WandbWriter(tmp_path / "wandb").add_run("abc", params={"lr": "0.25"}, metrics={"loss": [Point(0, START * 1000, 0.5)]})
+        WandbWriter(tmp_path / "wandb").add_run(
+            "abc", params={"lr": "0.25"}, metrics={"loss": [Point(0, START * 1000, 0.5)]}
+        )
         ours = tmp_path / "experiments" / "mine"
         (ours / "metrics_logs").mkdir(parents=True)
         (ours / "hyperparameters.yaml").write_text("lr: 0.5\nbatch_size: 7\n")

@@ -49,6 +49,8 @@ NUMBERS = {
     },
     "MetricRecord": {"name": 1, "glob_name": 2, "step_metric": 4, "options": 6, "summary": 7},
     "MetricOptions": {"hidden": 2},
+    "OutputRecord": {"line": 3},
+    "OutputRawRecord": {"line": 3},
     "StatsRecord": {"timestamp": 2, "item": 3},
     "StatsItem": {"key": 1, "value_json": 16},
 }  # fmt: skip
@@ -62,7 +64,7 @@ def test_field_numbers(name: str) -> None:
 
 def test_kinds_are_the_fields_of_a_record() -> None:
     kinds = {name.lower(): number for name, number in vars(Kind).items() if name.isupper()}
-    assert len(kinds) == 8
+    assert len(kinds) == 10
     assert kinds.items() <= NUMBERS["Record"].items()
 
 

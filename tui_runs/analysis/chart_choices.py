@@ -1,13 +1,35 @@
-"""What can be chosen of a chart's curves: how they are smoothed, and how several become a band. It needs no numpy."""
+"""What can be chosen of curves: what over, how they are smoothed, how several become a band. It needs no numpy."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 from tui_runs.errors import UsageError
+
+
+class XAxis(Enum):
+    """What charts are drawn over."""
+
+    STEP = "step"
+    RELATIVE = "time since start"
+    TIME = "date"
+    METRIC = "metric"
+
+    @property
+    def next(self) -> XAxis:
+        """The one after this, in a circle of those that need no metric to be named."""
+        kinds = [XAxis.STEP, XAxis.RELATIVE, XAxis.TIME]
+        return kinds[(kinds.index(self) + 1) % len(kinds)] if self in kinds else XAxis.STEP
+
+    @property
+    def kind(self) -> Literal["number", "duration", "time"]:
+        """What its values are; times in seconds, dates since 1970."""
+        if self is XAxis.RELATIVE:
+            return "duration"
+        return "time" if self is XAxis.TIME else "number"
 
 
 class Spread(Enum):

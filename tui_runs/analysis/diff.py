@@ -126,23 +126,23 @@ def diff_rows(kind: Kind, runs: Sequence[Mapping[str, Value]], *, exact: bool = 
         exact: compare params as they are stored, too.
     """
     keys = sorted({key for run in runs for key in run}, key=lambda key: (key.lower(), key))
-    meaning = _meaning if kind == "param" and not exact else _stored
+    counts = meaning if kind == "param" and not exact else _stored
     columns = [list(map(run.get, keys)) for run in runs]
     return [
-        DiffRow(kind, key, values, _differ(values, meaning))
+        DiffRow(kind, key, values, _differ(values, counts))
         for key, values in zip(keys, zip(*columns, strict=True), strict=True)
     ]
 
 
 def alike(kind: Kind, value: Value, other: Value) -> bool:
     """Whether two values of a kind count as the same."""
-    return not _differ((value, other), _meaning if kind == "param" else _stored)
+    return not _differ((value, other), meaning if kind == "param" else _stored)
 
 
-def _differ(values: tuple[Value, ...], meaning: Callable[[Value], object]) -> bool:
+def _differ(values: tuple[Value, ...], counts: Callable[[Value], object]) -> bool:
     distinct = iter(dict.fromkeys(values))
-    first = meaning(next(distinct))
-    return any(meaning(value) != first for value in distinct)
+    first = counts(next(distinct))
+    return any(counts(value) != first for value in distinct)
 
 
 def _stored(value: Value) -> object:
@@ -150,8 +150,8 @@ def _stored(value: Value) -> object:
     return "NaN" if isinstance(value, float) and math.isnan(value) else (type(value), value)
 
 
-def _meaning(value: Value) -> object:
-    """What is equal for texts that mean the same.
+def meaning(value: Value) -> object:
+    """What is equal for values of params that mean the same.
 
     Whole numbers are compared as such: seeds of 64 bits are beyond what a float tells apart.
     """

@@ -17,7 +17,7 @@ import numpy as np
 from tui_runs.analysis.reduction import Series
 from tui_runs.drawing.chart import MIN_HEIGHT, MIN_WIDTH, Area, Drawing, chart_area, draw_chart
 from tui_runs.drawing.colours import FEW_COLOURS, RUN_COLOURS, blended, colour_slot, run_looks
-from tui_runs.drawing.contents import Axes, Curve, Ribbon, Undrawn, count_undrawn
+from tui_runs.drawing.contents import Axes, Curve, Ribbon, Undrawn, count_undrawn, not_shown
 from tui_runs.drawing.raster import ASCII, BLOCKS, BRAILLE, DASHES, HALVES, Glyphs, sparkline
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "colour_slot",
     "count_undrawn",
     "draw_chart",
+    "not_shown",
     "run_looks",
     "sparkline",
     "warm_up",

@@ -102,3 +102,21 @@ def count_undrawn(curves: Sequence[Curve], axes: Axes) -> Undrawn:
         if axes.log_x:
             hidden += int(np.count_nonzero(curve.points.x <= 0))
     return Undrawn(nan, infinite, hidden)
+
+
+def not_shown(curves: Sequence[Curve], axes: Axes, outliers: int = 0) -> str:
+    """What of some curves is not seen as dots, for a title, so that nobody takes a gap for the truth.
+
+    Args:
+        curves: those that are behind do not count.
+        axes: of the chart.
+        outliers: points beyond the y axis.
+    """
+    undrawn = count_undrawn([curve for curve in curves if not curve.behind], axes)
+    said = (
+        (undrawn.nan, "NaN"),
+        (undrawn.infinite, "±∞"),
+        (undrawn.not_positive, "≤ 0"),
+        (outliers, "outliers beyond"),
+    )
+    return " · ".join(f"{count:,} {what}" for count, what in said if count)

@@ -178,13 +178,20 @@ def rasterise(points: Points, x_scale: Scale, y_scale: Scale) -> Dots:
     owner = points.owner[start]
     column = positions(points.x[start], x_scale)
     row = down - 1 - positions(points.y[start], y_scale)
-    # Every point begins a segment: to the next if it is joined to that, or else to itself.
     joined = np.zeros(len(start), np.bool_)
     joined[:-1] = (start[1:] == start[:-1] + 1) & (owner[1:] == owner[:-1])
     alone = ~joined
     alone[1:] &= ~joined[:-1]
-    end = np.arange(len(start)) + joined
-    ends: Ends = (column, row, column[end], row[end])
+    level = np.floor(column + 0.5)
+    level[(column < 0) | (column > across - 1)] = np.nan  # of these only a part is seen
+    upright = joined & (np.append(level[1:], np.nan) == level)
+    crowded = 2 * np.count_nonzero(upright) > len(start)
+    if crowded:
+        ends, owner, alone = _uprights(column, row, owner, joined, alone, upright)
+    else:
+        # Every point begins a segment: to the next if it is joined to that, or else to itself.
+        end = np.arange(len(start)) + joined
+        ends = (column, row, column[end], row[end])
     clipped = len(start) > 0 and (min(column.min(), row.min()) < 0 or column.max() > across - 1 or row.max() > down - 1)
     if clipped:
         ends, seen = _clip(ends, across, down)
@@ -192,8 +199,8 @@ def rasterise(points: Points, x_scale: Scale, y_scale: Scale) -> Dots:
     c0, r0, c1, r1 = (np.floor(position + 0.5) for position in ends)
     wide, tall = np.abs(c1 - c0), np.abs(r1 - r0)
     length = np.maximum(np.maximum(wide, tall), 1)
-    # The last dot of a segment is the first of the next, unless that begins elsewhere after clipping.
-    count = length.astype(np.int64) + clipped
+    # The last dot of a segment is the first of the next, unless that begins elsewhere.
+    count = length.astype(np.int64) + (clipped or crowded)
     segment = np.repeat(np.arange(len(count)), count)
     along = np.arange(len(segment)) - (np.cumsum(count) - count)[segment]
     columns = (c0[segment] + along * ((c1 - c0) / length)[segment] + 0.5).astype(np.int64)
@@ -204,6 +211,41 @@ def rasterise(points: Points, x_scale: Scale, y_scale: Scale) -> Dots:
         drawn = _DASH_TABLE[np.asarray(points.dashes)[owners], phase] | alone[segment]
         return Dots(columns[drawn], rows[drawn], owners[drawn])
     return Dots(columns, rows, owners)
+
+
+def _uprights(
+    column: Floats, row: Floats, owner: Integers, joined: Flags, alone: Flags, upright: Flags
+) -> tuple[Ends, Integers, Flags]:
+    """Segments of curves that go up and down in most columns: one from top to bottom for every stretch in a column.
+
+    Drawn to and fro, a noisy curve would cover each of its dots three times.
+
+    Args:
+        column: of every point.
+        row: of every point.
+        owner: of every point.
+        joined: whether a point is joined to the next.
+        alone: whether it is joined to none.
+        upright: whether it is joined to the next, in the same column.
+
+    Returns:
+        The segments in the order of their owners, these, and which segment is a point alone.
+    """
+    begins = np.flatnonzero(~np.append(False, upright[:-1]))
+    level = np.where(upright[begins], np.floor(column[begins] + 0.5), column[begins])
+    over = np.flatnonzero(joined & ~upright)  # to the next column
+    order = np.argsort(np.concatenate((begins, over)), kind="stable")
+    top, bottom = np.minimum.reduceat(row, begins), np.maximum.reduceat(row, begins)
+    parts = (
+        (level, column[over]),
+        (top, row[over]),
+        (level, column[over + 1]),
+        (bottom, row[over + 1]),
+        (owner[begins], owner[over]),
+        (alone[begins], alone[over]),
+    )
+    c0, r0, c1, r1, owners, lone = (np.concatenate(part)[order] for part in parts)
+    return (c0, r0, c1, r1), owners, lone
 
 
 def positions(values: Floats, scale: Scale) -> Floats:

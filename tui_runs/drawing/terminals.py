@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rich.color import ColorSystem
 
 from tui_runs.drawing.colours import FEW_COLOURS, RUN_COLOURS
 from tui_runs.drawing.raster import ASCII, BRAILLE, HALVES, Glyphs
 
-_MANY: frozenset[str] = frozenset({"256color", "kitty", "direct"})
+_MANY: Final = frozenset({"256color", "kitty", "direct"})
 """Endings of TERM; those that rich knows as well."""
 
 
@@ -23,10 +26,16 @@ def glyphs_for(environ: Mapping[str, str], encoding: str = "utf-8") -> Glyphs:
     return ASCII if term in ("vt100", "vt220") else BRAILLE
 
 
+def colour_system(environ: Mapping[str, str]) -> ColorSystem:
+    """How many colours the terminal has."""
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return ColorSystem.TRUECOLOR
+    many = environ.get("TERM", "").rpartition("-")[2] in _MANY
+    return ColorSystem.EIGHT_BIT if many else ColorSystem.STANDARD
+
+
 def colours_for(environ: Mapping[str, str]) -> Sequence[str]:
     """The colours for runs: one, so that dashes alone tell them apart, for those who want no colours."""
     if environ.get("NO_COLOR"):
         return ("#a0a0a0",)
-    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
-        return RUN_COLOURS
-    return RUN_COLOURS if environ.get("TERM", "").rpartition("-")[2] in _MANY else FEW_COLOURS
+    return FEW_COLOURS if colour_system(environ) is ColorSystem.STANDARD else RUN_COLOURS

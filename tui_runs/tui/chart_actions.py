@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui_runs.analysis.chart_choices import Spread
-from tui_runs.tui.charting import XAxis
+from tui_runs.analysis.chart_choices import Spread, XAxis
 
 if TYPE_CHECKING:
     from tui_runs.tui.app import TuiRunsApp

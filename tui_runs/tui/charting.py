@@ -6,33 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from tui_runs.analysis.chart_choices import Smoothing, Spread
+from tui_runs.analysis.chart_choices import Smoothing, Spread, XAxis
 
 Span = tuple[float, float]
-
-
-class XAxis(Enum):
-    """What charts are drawn over."""
-
-    STEP = "step"
-    RELATIVE = "time since start"
-    TIME = "date"
-    METRIC = "metric"
-
-    @property
-    def next(self) -> XAxis:
-        """The one after this, in a circle of those that need no metric to be named."""
-        kinds = [XAxis.STEP, XAxis.RELATIVE, XAxis.TIME]
-        return kinds[(kinds.index(self) + 1) % len(kinds)] if self in kinds else XAxis.STEP
-
-    @property
-    def kind(self) -> Literal["number", "duration", "time"]:
-        """What its values are; times in seconds, dates since 1970."""
-        if self is XAxis.RELATIVE:
-            return "duration"
-        return "time" if self is XAxis.TIME else "number"
 
 
 class YScale(Enum):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tui_runs.analysis.chart_choices import Smoothing
+from tui_runs.analysis.chart_choices import Smoothing, XAxis
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import Histories, SeriesKey
-from tui_runs.tui.charting import ChartState, Span, XAxis, YScale
+from tui_runs.tui.charting import ChartState, Span, YScale
 from tui_runs.tui.marks import Look
 from tui_runs.tui.widgets.chart import Picture
 from tui_runs.tui.widgets.columns import Cell
@@ -66,9 +66,10 @@ class Curves:
         place = (key, x, x_metric)
         prepared = self._kept.get(place)
         if prepared is None or prepared.points is not points or prepared.over is not over:
-            from tui_runs.drawing import Series  # noqa: PLC0415  imports numpy, which the first rows do not need
+            from tui_runs.analysis.alignment import positions  # noqa: PLC0415  imports numpy
+            from tui_runs.drawing import Series  # noqa: PLC0415
 
-            raw = Series(_positions(points, x, over).to_numpy(), points["value"].to_numpy())
+            raw = Series(positions(points, x, over), points["value"].to_numpy())
             prepared = self._kept[place] = _Prepared(points, over, raw)
         self._kept.move_to_end(place)
         if not smoothing:
@@ -87,23 +88,6 @@ class Curves:
         points = sum(len(one.raw) for one in self._kept.values())
         while points > _POINTS_KEPT and len(self._kept) > shown:
             points -= len(self._kept.popitem(last=False)[1].raw)
-
-
-def _positions(points: pl.DataFrame, x: XAxis, over: pl.DataFrame | None) -> pl.Series:
-    if over is not None:
-        from tui_runs.analysis.alignment import as_of  # noqa: PLC0415  imports numpy
-
-        by_step = all(frame["step"].n_unique() > 1 for frame in (points, over))
-        at, keys = (_seconds(frame) if not by_step else frame["step"].cast(pl.Float64) for frame in (points, over))
-        return pl.Series(as_of(at.to_numpy(), keys.to_numpy(), over["value"].to_numpy()))
-    if x is XAxis.STEP:
-        return points["step"].cast(pl.Float64)
-    seconds = _seconds(points)
-    return seconds - seconds.min() if x is XAxis.RELATIVE else seconds
-
-
-def _seconds(points: pl.DataFrame) -> pl.Series:
-    return points["time"].dt.epoch("us").cast(pl.Float64) / 1e6
 
 
 def make_axes(state: ChartState, x: XAxis, x_metric: str, limits: Span | None) -> Axes:

@@ -71,6 +71,13 @@ MAIN: Final = (
         "best first",
         "The best of each run's history in this metric, best run first",
     ),
+    Key(
+        "runs.group",
+        "M",
+        "group",
+        "groups",
+        "Runs that differ in their seed alone, or share what you choose, as one: mean ± std",
+    ),
     Key("columns.choose", "C", "columns", "columns", "Choose columns: show, hide, move, pin, widen"),
     Key(
         "columns.aggregate",

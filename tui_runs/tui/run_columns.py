@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from tui_runs.analysis.columns import split_aggregate
+from tui_runs.analysis.groups import COUNT, mean_and_deviation, several, statistic
 from tui_runs.analysis.nesting import BRANCH
 from tui_runs.analysis.ordering import as_numbers
 from tui_runs.analysis.ranking import by_interest, is_system
@@ -34,6 +35,7 @@ _LONGEST_NUMBER: Final = 8
 """Characters of a numeric param that are shown as they are stored."""
 _NOTHING: Final = Cell(MISSING, "muted")
 _EMPTY: Final = Cell('""', "warn")
+_SEVERAL: Final = Cell("several", "muted")
 
 _SAID: Final = {
     "last": "", "min": "min", "max": "max", "min_step": "min at", "max_step": "max at", "last_step": "step",
@@ -51,28 +53,50 @@ def _text_cell(value: str | None) -> Cell:
     return Cell(printable(value)) if value else _EMPTY
 
 
+def _in_groups(name: str, cells: list[Cell], window: pl.DataFrame) -> list[Cell]:
+    """The cells of a column in which a group's runs may differ: then there is no value to show."""
+    if several(name) not in window.columns:
+        return cells
+    return [_SEVERAL if differ else cell for cell, differ in zip(cells, window[several(name)], strict=True)]
+
+
 def _texts(name: str, window: pl.DataFrame) -> list[Cell]:
-    return [_text_cell(value) for value in window[name]]
+    return _in_groups(name, [_text_cell(value) for value in window[name]], window)
 
 
 def _numeric_texts(name: str, window: pl.DataFrame) -> list[Cell]:
     """Numbers that are stored as text: as written, unless that is longer than anyone reads."""
-    return [
+    cells = [
         Cell(number(float(value), 5)) if value and len(value) > _LONGEST_NUMBER else _text_cell(value)
         for value in window[name]
     ]
+    return _in_groups(name, cells, window)
 
 
 def _numbers(name: str, best: Mapping[str, float], window: pl.DataFrame) -> list[Cell]:
     top = best.get(name)
+    cells = _mean_cells(name, window) if COUNT in window.columns else [_number_cell(value) for value in window[name]]
     return [
-        Cell(_number_cell(value).text, "best") if value is not None and value == top else _number_cell(value)
-        for value in window[name]
+        Cell(cell.text, "best", cell.more) if value is not None and value == top else cell
+        for cell, value in zip(cells, window[name], strict=True)
     ]
 
 
+def _mean_cells(name: str, window: pl.DataFrame) -> list[Cell]:
+    """Means and deviations of groups, and numbers of the runs below them."""
+    cells = []
+    count = statistic(name, "n")
+    for row in window.select(name, statistic(name, "std"), count, COUNT).iter_rows(named=True):
+        if row[COUNT] is None:
+            cells.append(_number_cell(row[name]))
+        else:
+            fewer = ((f" of {row[count]}", "warn"),) if row[count] and row[count] < row[COUNT] else ()
+            cells.append(Cell(mean_and_deviation(row, name), "" if row[count] else "muted", fewer))
+    return cells
+
+
 def _whole_numbers(name: str, window: pl.DataFrame) -> list[Cell]:
-    return [_NOTHING if value is None else Cell(f"{value:,}", "muted") for value in window[name]]
+    return [_NOTHING if value is None else Cell(f"{value:,.10g}", "muted") for value in window[name]]
 
 
 def _number_cell(value: float | None) -> Cell:
@@ -89,14 +113,23 @@ def _number_cell(value: float | None) -> Cell:
 
 
 def _names(window: pl.DataFrame) -> list[Cell]:
-    return [
-        Cell(branch, "muted", ((cell.text, cell.style),)) if branch else cell
-        for branch, cell in zip(window[BRANCH], map(_text_cell, window["name"]), strict=True)
-    ]
+    counts = window[COUNT] if COUNT in window.columns else [None] * window.height
+    cells = []
+    for branch, name, count in zip(window[BRANCH], window["name"], counts, strict=True):
+        cell = _text_cell(name)
+        if count is not None:
+            cell = Cell(
+                branch, "accent", ((cell.text, "strong"), (f"  {count:,} run{'s' if count > 1 else ''}", "muted"))
+            )
+        elif branch:
+            cell = Cell(branch, "muted", ((cell.text, cell.style),))
+        cells.append(cell)
+    return cells
 
 
 def _statuses(window: pl.DataFrame) -> list[Cell]:
-    return [STATUS_SIGNS.get(value or "unknown", STATUS_SIGNS["unknown"]) for value in window["status"]]
+    signs = [STATUS_SIGNS.get(value or "unknown", STATUS_SIGNS["unknown"]) for value in window["status"]]
+    return _in_groups("status", signs, window)
 
 
 def _ages(name: str, now: Clock, window: pl.DataFrame) -> list[Cell]:
@@ -106,6 +139,8 @@ def _ages(name: str, now: Clock, window: pl.DataFrame) -> list[Cell]:
 
 def _durations(now: Clock, window: pl.DataFrame) -> list[Cell]:
     present = now()
+    if COUNT in window.columns:
+        return [_NOTHING if seconds is None else Cell(duration(seconds), "muted") for seconds in window["duration_s"]]
     cells = []
     for started, ended, status in window.select("started", "ended", "status").iter_rows():
         until = ended or (present if status == "running" else None)
@@ -151,6 +186,7 @@ class Looks:
         trended: the metric that the trend is of.
         best: the best value in each column that has one; read when cells are made.
         widths: of columns whose width the user chose, in terminal cells.
+        name_width: cells of a run's or a group's name at the most.
     """
 
     now: Clock
@@ -158,6 +194,7 @@ class Looks:
     trended: str = ""
     best: Mapping[str, float] = field(default_factory=dict)
     widths: Mapping[str, int] = field(default_factory=dict)
+    name_width: int = 30
 
 
 def make_columns(names: Sequence[str], frame: pl.DataFrame, looks: Looks) -> list[TableColumn]:
@@ -178,7 +215,7 @@ def _make_column(name: str, title: str, frame: pl.DataFrame, looks: Looks) -> Ta
     kind, _ = Column.of(column)
     now, trended = looks.now, looks.trended
     if kind == "metrics" and aggregate in ("last", "min", "max"):
-        return TableColumn(name, title, partial(_numbers, name, looks.best), "right", min_width=6, max_width=16)
+        return TableColumn(name, title, partial(_numbers, name, looks.best), "right", min_width=6, max_width=20)
     if kind == "metrics":
         return TableColumn(name, title, partial(_whole_numbers, name), "right", max_width=16)
     if kind in ("params", "tags"):
@@ -199,7 +236,7 @@ def _make_column(name: str, title: str, frame: pl.DataFrame, looks: Looks) -> Ta
     if name == "git_commit":
         return TableColumn(name, "commit", partial(_texts, name), width=8)
     if name == "name":
-        return TableColumn(name, title, _names, max_width=30)
+        return TableColumn(name, title, _names, max_width=looks.name_width)
     return TableColumn(name, title, partial(_texts, name), max_width=24)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from tui_runs.analysis.nesting import BRANCH, nest
 from tui_runs.conditions import Condition, Order
 from tui_runs.frames.selection import select
 from tui_runs.frames.workspace import Workspace
+from tui_runs.tui.grouping import COUNT, group_table
 
 NEWEST_FIRST: Final = (Order("started", descending=True),)
 NOT_IN_CATALOG: Final = ("trend", "took")
@@ -52,18 +53,45 @@ class RunsView:
     nested: bool = True
     group_by: tuple[str, ...] = ()
 
-    def frame(self, workspace: Workspace, columns: Sequence[str], condition: Condition) -> pl.DataFrame:
+    def frame(
+        self, workspace: Workspace, columns: Sequence[str], condition: Condition, opened: Collection[str] = ()
+    ) -> pl.DataFrame:
         """The rows to show, sorted and filtered, with these columns and those that their cells need.
 
         Args:
             workspace: what is known of the runs.
             columns: names of columns of the table.
             condition: what the filter means.
+            opened: the ids of the groups whose runs are shown.
         """
-        order = [Order("duration_s", one.descending) if one.column == "took" else one for one in self.sort]
-        wanted = [name for name in dict.fromkeys([*NEEDED, *self.group_by, *columns]) if name not in NOT_IN_CATALOG]
-        frame = select(workspace, wanted, condition, order)
+        took = ["duration_s"] if self.group_by and "took" in columns else []
+        wanted = [*dict.fromkeys([*NEEDED, *self.group_by, *took, *columns])]
+        frame = select(workspace, [name for name in wanted if name not in NOT_IN_CATALOG], condition, self.order)
+        if self.group_by:
+            return group_table(frame, self.group_by, opened, self.order)
         return nest(frame) if self.nested else frame.with_columns(pl.lit("").alias(BRANCH))
+
+    def runs(self, workspace: Workspace, condition: Condition) -> pl.DataFrame:
+        """The runs that pass, in their order, with the columns that make the groups."""
+        return select(workspace, list(self.group_by), condition, self.order)
+
+    def grouped_by(self, columns: Sequence[str], shown: Sequence[str]) -> RunsView:
+        """The view with groups of runs that are the same in these columns; of none, with single runs again.
+
+        Args:
+            columns: the columns.
+            shown: the columns of the table; those that make the groups come to stand in front.
+        """
+        if not columns:
+            return replace(self, group_by=())
+        pinned = [name for name in shown[: self.pinned] if name not in columns]
+        rest = [name for name in shown[self.pinned :] if name not in columns]
+        return replace(self, group_by=tuple(columns), columns=(*pinned, *columns, *rest), pinned=len(pinned))
+
+    @property
+    def order(self) -> list[Order]:
+        """The sort by columns that frames have."""
+        return [Order("duration_s", one.descending) if one.column == "took" else one for one in self.sort]
 
     # --- sorting --------------------------------------------------------------------------------------------------
 
@@ -120,6 +148,8 @@ class RunsView:
     def best(self, frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, float]:
         """The best value among the rows of each column that has one: nothing where fewer than two numbers differ."""
         found = {}
+        if COUNT in frame.columns:  # of groups, the best mean
+            frame = frame.filter(pl.col(COUNT).is_not_null())
         for name in columns:
             direction = self.direction(name)
             if direction and name in frame.columns:

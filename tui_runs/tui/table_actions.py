@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,11 @@ from textual.screen import Screen
 
 from tui_runs.analysis.columns import split_aggregate, with_aggregate
 from tui_runs.analysis.reproduction import reproducing_line
-from tui_runs.conditions import Order
+from tui_runs.conditions import Condition, Order
 from tui_runs.frames.catalog import Column, RunKey
+from tui_runs.tui.grouping import members_of
 from tui_runs.tui.runs_view import RunsView
+from tui_runs.tui.widgets.columns import RowKey
 from tui_runs.tui.widgets.frame_table import FrameTable
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ class TableActions(Screen[None]):
         self.columns: tuple[str, ...] = ()
         """The columns of the table, those too that are left out because they say the same of every run."""
         self.trend_column: str | None = None
+        self.open_groups: frozenset[str] = frozenset()
+        """Ids of the groups whose runs are shown."""
         self._cursor_goes: tuple[int | None, str | None] = (None, None)
 
     @property
@@ -61,6 +66,43 @@ class TableActions(Screen[None]):
     def width_of(self, column: str) -> int:
         """How many terminal cells a column of the table takes now."""
         return self.table.width_of(column)
+
+    # --- groups ---------------------------------------------------------------------------------------------------
+
+    def action_group(self) -> None:
+        """Choose what makes groups."""
+        from tui_runs.tui.screens.groups import GroupsScreen  # noqa: PLC0415  not needed at the start
+
+        self.app.push_screen(GroupsScreen(self))
+
+    def group_by(self, columns: Sequence[str]) -> None:
+        """Make groups of runs that are the same in these columns; of none, show single runs."""
+        self.open_groups = frozenset()
+        self.look(self.view.grouped_by(columns, self.columns), row=0)
+        self.grouped(bool(columns))
+
+    def grouped(self, on: bool) -> None:
+        """Called when groups are made or given up."""
+        raise NotImplementedError
+
+    def runs_of(self, key: RowKey | None) -> list[RunKey]:
+        """The run of a row, or the runs of a group."""
+        if key is None:
+            return []
+        if key[0]:
+            return [RunKey(str(key[0]), str(key[1]))]
+        frame = self.view.runs(self.app.workspace, self.condition)
+        return members_of(frame, self.view.group_by, str(key[1]))
+
+    @property
+    def condition(self) -> Condition:
+        """What the filter means."""
+        raise NotImplementedError
+
+    def _open_or_close(self, group: str) -> None:
+        """Show the runs of a group, or hide them."""
+        self.open_groups ^= {group}
+        self.update_soon("table")
 
     # --- order ----------------------------------------------------------------------------------------------------
 

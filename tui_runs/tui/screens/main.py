@@ -12,7 +12,9 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from tui_runs.analysis.chart_choices import Spread
 from tui_runs.analysis.ranking import by_interest
+from tui_runs.conditions import Condition
 from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
@@ -20,6 +22,7 @@ from tui_runs.tui.chart_actions import ChartActions
 from tui_runs.tui.curves import trend_cells
 from tui_runs.tui.filter_history import FilterHistory
 from tui_runs.tui.filtering import Completer, Filter, values_of
+from tui_runs.tui.grouping import COUNT
 from tui_runs.tui.marks import Marks
 from tui_runs.tui.preview import MOST_BYTES
 from tui_runs.tui.run_columns import TICKING, Looks, default_columns, make_columns
@@ -82,7 +85,7 @@ class MainScreen(TableActions, ChartActions):
         columns = partial(default_columns, workspace.catalog)
         yield FilterBar(self.view.where, Completer(columns, partial(values_of, workspace)), FilterHistory())
         yield FrameTable(id="runs", fixed=1)
-        self.below = Below(workspace, self.marks, lambda: self.cursor_run)
+        self.below = Below(workspace, self.marks, lambda: self.cursor_run, self._cursor_runs)
         yield self.below
         yield Bar(id="keys")
 
@@ -100,8 +103,17 @@ class MainScreen(TableActions, ChartActions):
 
     @property
     def cursor_run(self) -> RunKey | None:
-        """The run under the cursor."""
+        """The run under the cursor; None on a group."""
         return _run(self.table.cursor_key)
+
+    def _cursor_runs(self) -> list[RunKey]:
+        """The run under the cursor, or all of the group's."""
+        return self.runs_of(self.table.cursor_key)
+
+    @property
+    def condition(self) -> Condition:
+        """What the filter means."""
+        return self._filter.condition(self.view.where)
 
     def _show_keys(self) -> None:
         """The keys bar; help and quit stay in sight when the others do not fit."""
@@ -144,6 +156,7 @@ class MainScreen(TableActions, ChartActions):
 
     def _update_table(self) -> None:
         catalog = self.app.workspace.catalog
+        self.charts.forget_metrics()
         self.marks.keep(run for run in self.marks.runs if run in catalog)
         metrics = by_interest(catalog.keys("metrics"))
         self.trended = self.trend_column or next(filter(catalog.has_curves, metrics), "")
@@ -157,18 +170,19 @@ class MainScreen(TableActions, ChartActions):
         self.table.styles.max_height = max(len(catalog), _FEWEST_ROWS) + 2
         # Until all columns are known a filter that was given at the start may name one that is to come.
         mistake = None if self.app.reading else self._filter.mistake
-        self.query_one(FilterBar).say(frame.height, len(catalog), mistake)
+        shown = int(frame[COUNT].sum()) if COUNT in frame.columns else frame.height
+        self.query_one(FilterBar).say(shown, len(catalog), mistake)
         self._update_marks()
 
     def _table_of(self, catalog: Catalog, metrics: int) -> tuple[pl.DataFrame, list[TableColumn] | None]:
         """The rows, and the columns where they are others than before."""
         view = self.view
         # A param that looked like a number may turn out to be text as more runs come in.
-        known = (catalog.runs_version, metrics, view.columns, view.widths, self.trended)
+        known = (catalog.runs_version, metrics, view.columns, view.widths, view.group_by, self.trended)
         fresh = self._columns_seen is None or known != self._columns_seen[0]
         if fresh:
             self.columns = view.columns or tuple(default_columns(catalog))
-        frame = view.frame(self.app.workspace, self.columns, self._filter.condition(view.where))
+        frame = view.frame(self.app.workspace, self.columns, self.condition, self.open_groups)
         shown = tuple(telling(self.columns, frame) if view.lean else self.columns)
         self._best.clear()
         self._best.update(view.best(frame, shown))
@@ -176,7 +190,8 @@ class MainScreen(TableActions, ChartActions):
             return frame, None
         self._columns_seen = (known, shown)
         values = catalog.wide([name for name in shown if name not in NOT_IN_CATALOG])
-        looks = Looks(self.app.workspace.now, self._trend, self.trended, self._best, view.widths)
+        width = 48 if view.group_by else 30
+        looks = Looks(self.app.workspace.now, self._trend, self.trended, self._best, view.widths, width)
         return frame, make_columns(shown, values, looks)
 
     def _why_empty(self, runs: int) -> list[str]:
@@ -208,7 +223,7 @@ class MainScreen(TableActions, ChartActions):
         """Have the points fetched that the screen needs and that are not held: charts first, then trends."""
         wanted = self.below.series()
         if self.trended and "trend" in self.columns and self.table.display:
-            wanted += [SeriesKey(str(key[0]), str(key[1]), self.trended) for key in self.table.visible_keys]
+            wanted += [SeriesKey(str(key[0]), str(key[1]), self.trended) for key in self.table.visible_keys if key[0]]
         self.app.fetch(wanted, self.below.charted())
 
     def _tick(self) -> None:
@@ -231,15 +246,19 @@ class MainScreen(TableActions, ChartActions):
 
     @on(FrameTable.Marked)
     def _toggle_mark(self, event: FrameTable.Marked) -> None:
-        run = _run(event.key)
-        if run is not None:
+        runs = self.runs_of(event.key)
+        fresh = [run for run in runs if run not in self.marks.runs]
+        for run in fresh or runs:  # of a group all, and none when all are marked
             self.marks.toggle(run)
-            self._update_marks()
-            self.update_soon("below")
+        self._update_marks()
+        self.update_soon("below")
 
     @on(FrameTable.RowSelected)
-    def _open_run(self) -> None:
-        self.action_pane("run")
+    def _open_run(self, event: FrameTable.RowSelected) -> None:
+        if event.key[0]:
+            self.action_pane("run")
+        else:
+            self._open_or_close(str(event.key[1]))
 
     @on(FilterBar.Changed)
     def _filter_changed(self, event: FilterBar.Changed) -> None:
@@ -300,6 +319,12 @@ class MainScreen(TableActions, ChartActions):
             self.table.focus()
         else:
             self.below.focus_pane()
+
+    def grouped(self, on: bool) -> None:
+        """Curves of a group are drawn as their mean and a band."""
+        charts = self.below.charts
+        charts.state = replace(charts.state, bands=Spread.DEVIATION if on else None)
+        self.update_soon("below")
 
     def show_filter(self, text: str) -> None:
         """Have a text in the filter's field."""
@@ -391,7 +416,7 @@ class MainScreen(TableActions, ChartActions):
 
 
 def _run(key: RowKey | None) -> RunKey | None:
-    return RunKey(str(key[0]), str(key[1])) if key else None
+    return RunKey(str(key[0]), str(key[1])) if key and key[0] else None
 
 
 def _key_pieces(shown: Sequence[keys.Key]) -> list[Piece]:

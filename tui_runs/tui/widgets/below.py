@@ -38,6 +38,7 @@ class Below(Vertical):
         workspace: where the runs are.
         marks: the marked runs; the screen changes them.
         cursor_run: says which run is under the table's cursor.
+        cursor_runs: says which runs are: those of a group, perhaps.
     """
 
     class DetailsWanted(Message):
@@ -61,9 +62,15 @@ class Below(Vertical):
     class Changed(Message):
         """The user wants to see something else of what is shown."""
 
-    def __init__(self, workspace: Workspace, marks: Marks, cursor_run: Callable[[], RunKey | None]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        marks: Marks,
+        cursor_run: Callable[[], RunKey | None],
+        cursor_runs: Callable[[], list[RunKey]],
+    ) -> None:
         super().__init__(id="below")
-        self._workspace, self._marks, self._cursor_run = workspace, marks, cursor_run
+        self._workspace, self._marks, self._cursor_run, self._cursor_runs = workspace, marks, cursor_run, cursor_runs
         self.pane = "charts"
         self.comparing = Comparing()
         self.better: Mapping[str, Direction | None] = {}
@@ -96,11 +103,9 @@ class Below(Vertical):
             self.query_one({"run": "#run", "files": "#files-tree", "compare": "#diff"}[self.pane]).focus()
 
     def charted(self) -> list[RunKey]:
-        """The runs whose curves are drawn: the marked ones, or else the one under the cursor."""
-        if self._marks.runs:
-            return self._marks.runs[:MOST_CURVES]
-        run = self._cursor_run()
-        return [run] if run and run in self._workspace.catalog else []
+        """The runs whose curves are drawn: the marked ones, or else the one under the cursor, or those of its group."""
+        runs = self._marks.runs or [run for run in self._cursor_runs() if run in self._workspace.catalog]
+        return runs[:MOST_CURVES]
 
     def series(self) -> list[SeriesKey]:
         """The curves on the screen."""

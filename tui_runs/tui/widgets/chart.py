@@ -108,6 +108,7 @@ class Chart(Widget):
         self._drawn_for: object = None
         self._strips: list[Strip] = []
         self._area: Area | None = None
+        self._looks: dict[str, Style] = {}
         self._held_at: int | None = None
         self._dragged = False
 
@@ -127,6 +128,7 @@ class Chart(Widget):
         """Draw anew in the colours of another theme."""
         super().notify_style_update()
         self._drawn_for = None
+        self._looks = {}
 
     def render_line(self, y: int) -> Strip:
         """One line; see `textual.widget.Widget.render_line`."""
@@ -134,7 +136,7 @@ class Chart(Widget):
         if key != self._drawn_for:
             self._strips = self._draw()
             self._drawn_for = key
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self._look())
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
@@ -156,9 +158,9 @@ class Chart(Widget):
             picture.axes,
             ribbons=picture.ribbons,
             cursor=picture.cursor,
-            muted=self._colour("chart--tick"),
-            grid=self._colour("chart--grid"),
-            background=self.rich_style.bgcolor.name if self.rich_style.bgcolor else None,
+            muted=self._colour("tick"),
+            grid=self._colour("grid"),
+            background=ground.name if (ground := self._look().bgcolor) else None,
             glyphs=glyphs_for(os.environ),
         )
         self._area = drawing.area
@@ -167,26 +169,38 @@ class Chart(Widget):
             return [title, *self._message("nothing that can be drawn", width, height - 1)]
         return [title, *(Strip(line, width) for line in drawing.lines)]
 
+    def _look(self, component: str = "") -> Style:
+        """The style of a component, or the chart's own; Textual takes 0.3 ms to work one out."""
+        look = self._looks.get(component)
+        if look is None:
+            look = self.get_component_rich_style(f"chart--{component}") if component else self.rich_style
+            self._looks[component] = look
+        return look
+
     def _colour(self, component: str) -> str:
-        colour = self.get_component_rich_style(component).color
+        colour = self._look(component).color
         return colour.name if colour is not None else "#6b7280"
 
     def _title(self, picture: Picture, width: int, drawing: Drawing | None) -> Strip:
         title = printable(picture.metric)
         if cell_len(title) > width - 1:
             title = set_cell_size(title, max(width - 2, 0)) + "…"
-        segments = [Segment(title, self.get_component_rich_style("chart--title"))]
+        segments = [Segment(title, self._look("title"))]
         room = width - cell_len(title)
-        warnings = _not_shown(picture, drawing) if drawing is not None else ""
-        pieces = [(warnings, self.get_component_rich_style("chart--warning"))]
+        pieces = []
+        if drawing is not None:
+            from tui_runs.drawing import not_shown  # noqa: PLC0415  imports numpy
+
+            warnings = not_shown(picture.curves, picture.axes, drawing.outliers)
+            pieces.append((warnings, self._look("warning")))
         if picture.cursor is not None and drawing is not None:
             pieces += self._values(picture, picture.cursor)
-        pieces.append((picture.note, self.get_component_rich_style("chart--note")))
+        pieces.append((picture.note, self._look("note")))
         for text, look in pieces:
             if text and room > 6:
                 segments.append(Segment("  " + clip(text, room - 2), look))
                 room -= cell_len(segments[-1].text)
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        return Strip(segments).adjust_cell_length(width, self._look())
 
     def _values(self, picture: Picture, cursor: float) -> list[tuple[str, Style]]:
         """The values of the curves at the cursor, as they are drawn, each in its colour."""
@@ -195,15 +209,15 @@ class Chart(Widget):
         shown = [curve for curve in picture.curves if not curve.behind]
         values = [read_at(curve.points, cursor) for curve in shown]
         return [
-            (text, self.rich_style + Style(color=curve.colour))
+            (text, self._look() + Style(color=curve.colour))
             for curve, text, value in zip(shown, texts_apart(values), values, strict=True)
             if value is not None
         ]
 
     def _message(self, text: str, width: int, height: int) -> list[Strip]:
-        ground = self.rich_style
+        ground = self._look()
         blank = Strip.blank(width, ground)
-        line = Strip([Segment(text.center(width)[:width], self.get_component_rich_style("chart--note"))])
+        line = Strip([Segment(text.center(width)[:width], self._look("note"))])
         above = max((height - 1) // 2, 0)
         return [*[blank] * above, line, *[blank] * (height - above - 1)]
 
@@ -252,17 +266,3 @@ class Chart(Widget):
             self.post_message(self.Opened(self._picture.metric))
         elif (x := self._x_at(event)) is not None:
             self.post_message(self.Pointed(x))
-
-
-def _not_shown(picture: Picture, drawing: Drawing) -> str:
-    """What of the curves is not seen as dots, so that nobody takes a gap for the truth."""
-    from tui_runs.drawing import count_undrawn  # noqa: PLC0415  imports numpy
-
-    undrawn = count_undrawn([curve for curve in picture.curves if not curve.behind], picture.axes)
-    said = (
-        (undrawn.nan, "NaN"),
-        (undrawn.infinite, "±∞"),
-        (undrawn.not_positive, "≤ 0"),
-        (drawing.outliers, "outliers beyond"),
-    )
-    return " · ".join(f"{count:,} {what}" for count, what in said if count)

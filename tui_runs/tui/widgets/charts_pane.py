@@ -11,13 +11,13 @@ from textual import on
 from textual.color import Color
 from textual.message import Message
 
-from tui_runs.analysis.chart_choices import Smoothing
+from tui_runs.analysis.chart_choices import Smoothing, XAxis
 from tui_runs.analysis.ranking import by_interest
 from tui_runs.display import printable
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import Workspace
-from tui_runs.tui.charting import ChartState, Span, XAxis, prefixes
+from tui_runs.tui.charting import ChartState, Span, prefixes
 from tui_runs.tui.curves import Curves, Drawn, draw_metric, make_picture
 from tui_runs.tui.marks import Look
 from tui_runs.tui.widgets.chart import Chart
@@ -50,6 +50,8 @@ class ChartsPane(ChartGrid):
         self._workspace = workspace
         self._curves = Curves(workspace.histories)
         self._runs: tuple[RunKey, ...] = ()
+        self._metrics_of: tuple[RunKey, ...] | None = None
+        self._known_metrics: list[str] = []
         self._whole: Span | None = None
         self._own_x: dict[RunKey, dict[str, str]] = {}
         """By run and metric, the metric that it was logged over."""
@@ -60,7 +62,16 @@ class ChartsPane(ChartGrid):
     @property
     def metrics(self) -> list[str]:
         """The metrics that the runs have, those of most interest first."""
-        return by_interest({key for run in self._runs for key in self._workspace.catalog.curves_of(run)})
+        if self._metrics_of != self._runs:
+            self._metrics_of = self._runs
+            self._known_metrics = by_interest(
+                {key for run in self._runs for key in self._workspace.catalog.curves_of(run)}
+            )
+        return self._known_metrics
+
+    def forget_metrics(self) -> None:
+        """Look again which metrics the runs have: it takes 1 ms a run, too long for every key."""
+        self._metrics_of = None
 
     @property
     def x_metrics(self) -> list[str]:

@@ -1,0 +1,275 @@
+"""The charts, steered by keys and mouse, over the demo's store."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.conftest import Opened, settle, text_of
+from tests.tui.test_snapshots import SIZES, Compare, app, pressing  # noqa: F401  a fixture
+from tui_runs.analysis.chart_choices import XAxis
+from tui_runs.frames.catalog import RunKey
+from tui_runs.frames.histories import SeriesKey
+from tui_runs.schema import DETAILS
+from tui_runs.tui.app import TuiRunsApp
+from tui_runs.tui.charting import ChartSize, ChartState
+from tui_runs.tui.screens.main import MainScreen
+from tui_runs.tui.screens.pick import PickScreen
+from tui_runs.tui.widgets.chart import Chart
+from tui_runs.tui.widgets.charts_pane import ChartsPane
+
+
+def pane_of(pilot: Pilot[int]) -> ChartsPane:
+    screen = pilot.app.screen_stack[0]
+    assert isinstance(screen, MainScreen)
+    return screen.charts
+
+
+def state_of(pilot: Pilot[int]) -> ChartState:
+    return pane_of(pilot).state
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    await pilot.press(*keys)
+    await settle(pilot)
+
+
+def titles(pilot: Pilot[int]) -> list[str]:
+    """The title lines of the charts on the screen."""
+    return [chart.render_line(0).text.strip() for chart in pilot.app.screen.query(Chart)]
+
+
+def drawn_colours(pilot: Pilot[int]) -> set[str]:
+    return {
+        segment.style.color.name
+        for chart in pilot.app.screen.query(Chart)
+        for y in range(1, chart.size.height)
+        for segment in chart.render_line(y)
+        if segment.style and segment.style.color and any("\u2801" <= sign <= "\u28ff" for sign in segment.text)
+    }
+
+
+def points_of(pilot: Pilot[int], run: RunKey, metric: str) -> pl.DataFrame:
+    return pilot.app.workspace.histories.points(SeriesKey(*run, metric))
+
+
+class TestSmoothing:
+    async def test_is_said_in_the_titles_and_leaves_the_raw_curve_behind(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "space", "space")
+            before = drawn_colours(pilot)
+            await press(pilot, "e")
+            assert all("EMA 0.9" in title for title in titles(pilot))
+            assert before < drawn_colours(pilot)
+            assert len(drawn_colours(pilot)) == 2 * len(before)
+            for label in ("time-weighted EMA 0.9", "mean of 51", "Gaussian σ 5", ""):
+                await press(pilot, "e")
+                assert all(label in title for title in titles(pilot))
+            assert drawn_colours(pilot) == before
+
+    async def test_strength_on_keys(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "plus", "plus")
+            assert "EMA 0.5" in titles(pilot)[0]
+            await press(pilot, "minus", "minus")
+            assert "EMA" not in titles(pilot)[0]
+
+
+class TestAxes:
+    async def test_over_a_metric(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "space", "X")
+            assert isinstance(pilot.app.screen, PickScreen)
+            await press(pilot, *"epoch", "enter")
+            assert (state_of(pilot).x, state_of(pilot).x_metric) == (XAxis.METRIC, "epoch")
+            assert all("epoch" in title for title in titles(pilot))
+            run = pane_of(pilot)._runs[0]
+            epochs = points_of(pilot, run, "epoch")["value"]
+            assert pane_of(pilot)._whole == pytest.approx((epochs.min(), epochs.max()), abs=0.1 * epochs.max())
+            await press(pilot, "x")
+            assert state_of(pilot).x is XAxis.STEP
+
+    async def test_leaving_the_picker_changes_nothing(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "X", *"epo", "escape")
+            assert state_of(pilot) == ChartState()
+
+    async def test_a_metric_with_an_x_of_its_own_is_drawn_over_it(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            run = pane_of(pilot)._runs[0]
+            rows = {"run_id": run.run_id, "group": "metric", "item": "val/loss", "key": "step_metric", "value": "epoch"}
+            pane_of(pilot).take_details(run, pl.DataFrame([rows], schema=DETAILS))
+            pilot.app.screen_stack[0].update_soon("below")
+            await settle(pilot)
+            loss = next(title for title in titles(pilot) if title.startswith("val/loss"))
+            assert "epoch" in loss
+            assert all("step" in title for title in titles(pilot) if not title.startswith("val/loss"))
+
+    async def test_log_scales(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            for key, says in (("y", "log y"), ("y", "symlog y"), ("Y", "log x")):
+                await press(pilot, key)
+                assert says in titles(pilot)[0], titles(pilot)
+
+    async def test_outliers_are_left_out_only_when_asked_and_said(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "w")
+            while not titles(pilot)[0].startswith("grad_norm"):
+                await press(pilot, "n")
+            assert "outliers" not in titles(pilot)[0]
+            await press(pilot, "r")
+            found = re.search(r"([\d,]+) outliers beyond", titles(pilot)[0])
+            assert found
+            run = pane_of(pilot)._runs[0]
+            values = points_of(pilot, run, "grad_norm")["value"]
+            top = next(iter(pilot.app.screen.query(Chart)))._area.y.high
+            assert int(found[1].replace(",", "")) == (values > top).sum()
+
+
+class TestCursor:
+    async def test_shows_the_values_of_every_run_in_every_chart(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "space", "space", "comma", *["less_than_sign"] * 3)
+            cursor = state_of(pilot).cursor
+            assert f"step {cursor:.0f}" in text_of(pilot)
+            pane = pane_of(pilot)
+            for metric, title in zip(pane.metrics_shown, titles(pilot), strict=True):
+                for run in pane._runs:
+                    points = points_of(pilot, run, metric)
+                    if points.is_empty() or points["step"].max() < cursor * 0.99:
+                        continue
+                    nearest = points.sort((pl.col("step") - cursor).abs(), maintain_order=True)[0, "value"]
+                    digits = re.findall(r"-?[\d.]+(?:e[-+]\d+)?", title.removeprefix(metric))
+                    assert any(float(text) == pytest.approx(nearest, rel=1e-3) for text in digits), (title, nearest)
+
+    async def test_one_chart_has_a_line_for_each_run_with_raw_and_smoothed_values_and_params(
+        self, opened: Opened
+    ) -> None:
+        async with opened() as pilot:
+            await press(pilot, "space", "space", "w", "plus", "comma", "less_than_sign")
+            lines = [line for line in text_of(pilot).splitlines() if "━━" in line]
+            assert len(lines) == 2
+            assert all("smoothed" in line and "lr=" in line for line in lines)
+
+    async def test_a_click_puts_it_there_and_0_takes_it_away(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            chart = next(iter(pilot.app.screen.query(Chart)))
+            await pilot.click(chart, offset=(chart.size.width // 2, 4))
+            await settle(pilot)
+            assert state_of(pilot).cursor == pytest.approx(chart._area.x_at(chart.size.width // 2))
+            await press(pilot, "0")
+            assert state_of(pilot).cursor is None
+            assert "│" not in text_of(pilot)
+
+
+class TestZoom:
+    async def test_is_the_same_in_all_charts(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "u", "u")
+            zoom = state_of(pilot).zoom
+            assert zoom is not None
+            areas = [chart._area for chart in pilot.app.screen.query(Chart)]
+            assert {(area.x.low, area.x.high) for area in areas if area is not None} == {(zoom.low, zoom.high)}
+            await press(pilot, "right_parenthesis")
+            assert state_of(pilot).zoom.low > zoom.low
+            await press(pilot, "left_parenthesis")
+            assert state_of(pilot).zoom.low == pytest.approx(zoom.low)
+            await press(pilot, "U", "U")
+            assert state_of(pilot).zoom is None
+
+    async def test_the_wheel_zooms_where_it_is_and_dragging_pans(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            chart = next(iter(pilot.app.screen.query(Chart)))
+            place = chart.size.width // 2
+            under = chart._area.x_at(place)
+            chart.post_message(Chart.Zoomed(0.5, under))
+            await settle(pilot)
+            assert chart._area.x_at(place) == pytest.approx(under, rel=0.05)
+            before = state_of(pilot).zoom
+            await pilot.mouse_down(chart, offset=(place, 4))
+            await pilot.hover(chart, offset=(place - 8, 4))
+            await pilot.mouse_up(chart, offset=(place - 8, 4))
+            await settle(pilot)
+            assert state_of(pilot).zoom.low > before.low
+            assert state_of(pilot).cursor is None
+
+
+class TestGrid:
+    async def test_groups(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "space", "K")
+            prefix = state_of(pilot).prefix
+            assert prefix
+            assert all(metric.startswith(f"{prefix}/") for metric in pane_of(pilot).metrics_shown)
+            assert f"{prefix}/: {len(pane_of(pilot)._metrics)} of" in text_of(pilot)
+            for _ in range(5):
+                if state_of(pilot).prefix:
+                    await press(pilot, "K")
+            assert state_of(pilot).prefix == ""
+
+    async def test_found_by_name_and_given_back(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "m", *"LOSS", "enter")
+            assert pane_of(pilot)._metrics
+            assert all("loss" in metric for metric in pane_of(pilot)._metrics)
+            await press(pilot, "m", *["backspace"] * 4, "enter")
+            assert state_of(pilot).name == ""
+            assert len(pane_of(pilot)._metrics) == len(pane_of(pilot).metrics)
+
+    async def test_sizes(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "z", "tab")
+            counts = {}
+            for size in (ChartSize.NORMAL, ChartSize.SMALL, ChartSize.LARGE):
+                assert state_of(pilot).size is size
+                counts[size] = pane_of(pilot)._per_page
+                await press(pilot, "W")
+            assert counts[ChartSize.SMALL] > counts[ChartSize.NORMAL] > counts[ChartSize.LARGE]
+
+    async def test_a_double_click_makes_a_chart_large_and_again_small(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            chart = list(pilot.app.screen.query(Chart))[1]
+            metric = pane_of(pilot).metrics_shown[1]
+            await pilot.click(chart, offset=(5, 3), times=2)
+            await settle(pilot)
+            assert pane_of(pilot).metrics_shown == (metric,)
+            await pilot.click(next(iter(pilot.app.screen.query(Chart))), offset=(5, 3), times=2)
+            await settle(pilot)
+            assert metric in pane_of(pilot).metrics_shown
+            assert len(pane_of(pilot).metrics_shown) > 1
+
+
+class TestBands:
+    async def test_runs_as_one(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "space", "space")
+            await press(pilot, "b")
+            assert "min/max of 2 runs" in titles(pilot)[0]
+            await press(pilot, "b")
+            assert "mean ± std of 2 runs" in titles(pilot)[0]
+            await press(pilot, "b")
+            assert "of 2 runs" not in titles(pilot)[0]
+
+
+class TestLooks:
+    """New states of the screen; those of all charts as they begin are in test_snapshots."""
+
+    @SIZES
+    def test_smoothed_with_cursor(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:  # noqa: F811
+        keys = ["space", "space", *(["tab"] if size[1] < 30 else []), "plus", "plus", "comma", *["less_than_sign"] * 2]
+        assert snap_compare(app, terminal_size=size, run_before=pressing(*keys))
+
+    @SIZES
+    def test_one_chart(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:  # noqa: F811
+        keys = ["space", "space", *(["tab"] if size[1] < 30 else []), "w", "e", "comma", *["less_than_sign"] * 2]
+        assert snap_compare(app, terminal_size=size, run_before=pressing(*keys))
+
+    def test_bands_zoomed(self, snap_compare: Compare, app: TuiRunsApp) -> None:  # noqa: F811
+        keys = ("space", "space", "b", "u", "y")
+        assert snap_compare(app, terminal_size=(120, 35), run_before=pressing(*keys))
+
+    def test_choosing_an_x(self, snap_compare: Compare, app: TuiRunsApp) -> None:  # noqa: F811
+        assert snap_compare(app, terminal_size=(100, 30), run_before=pressing("X", "e"))
