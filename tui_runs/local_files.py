@@ -18,7 +18,7 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import Problem
-from tui_runs.capabilities import Artifacts
+from tui_runs.capabilities import Artifacts, LogPart
 from tui_runs.display import encodable, printable
 from tui_runs.errors import ArtifactError
 from tui_runs.schema import ARTIFACTS, empty
@@ -81,17 +81,35 @@ class LocalFiles:
         Raises:
             ArtifactError: it is not there, not a regular file inside the run's directory, or cannot be read.
         """
+        return self.read_range(path, 0, limit).data
+
+    def read_range(self, path: str, start: int, limit: int) -> LogPart:
+        """A stretch of a file; nothing before it is read.
+
+        Args:
+            path: as listed.
+            start: the first byte; a negative one counts from the end, and one behind the end is the end.
+            limit: bytes at most.
+
+        Raises:
+            ArtifactError: it is not there, not a regular file inside the run's directory, or cannot be read.
+        """
         if self.start is None and self.problem is not None:
             raise ArtifactError(printable(f"{self.problem.uri}: {self.problem.what}"), self.problem.remedy)
         try:
             with self._opened(_parts(path), 0) as descriptor:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
                     raise OSError("it is not a regular file")
+                size = status.st_size
+                start = max(0, size + start) if start < 0 else min(start, size)
+                os.lseek(descriptor, start, os.SEEK_SET)
+                left = min(limit, size - start)
                 chunks: list[bytes] = []
-                while limit > 0 and (data := os.read(descriptor, min(limit, 1 << 20))):
+                while left > 0 and (data := os.read(descriptor, min(left, 1 << 20))):
                     chunks.append(data)
-                    limit -= len(data)
-                return b"".join(chunks)
+                    left -= len(data)
+                return LogPart(b"".join(chunks), start, size)
         except OSError as error:
             what = f"{printable(self._path(path))} cannot be read: {_why(error)}."
             raise ArtifactError(what, _remedy(error)) from None

@@ -31,7 +31,7 @@ _ITEM, _SECOND = 0x0A, 0x12
 _HISTORY_TAG, _SUMMARY_TAG = 0x12, 0x1A
 _UNREAD_TAGS: Final = (0x22, 0x32, 0x42, 0x5A, 0x6A)
 """Output, files, artifact, telemetry, raw output: records that say nothing here."""
-_NUMBER_TAG: Final = 0x08
+NUMBER_TAG: Final = 0x08
 _STREAM_TAG: Final = (0xC2, 0x0C)
 _JSON_TAG: Final = (0x82, 0x01)
 _INTEGER_TAG, _DOUBLE_TAG = 0x28, 0x31
@@ -63,8 +63,8 @@ def classify(records: Records) -> Heads:
     data = records.data
     kind = np.full(len(records.start), -1)
     at = records.start.copy()
-    numbered = np.flatnonzero(data[at] == _NUMBER_TAG)
-    at[numbered] = _behind_number(data, at[numbered] + 1)
+    numbered = np.flatnonzero(data[at] == NUMBER_TAG)
+    at[numbered] = behind_number(data, at[numbered] + 1)
     tag = data[at]
     begin, size, sound = _length(data, at + 1)
     end = begin + size
@@ -133,7 +133,7 @@ def decode_usual(
     return sorted({*odd, *broken})
 
 
-def _behind_number(data: Bytes, at: Whole) -> Whole:
+def behind_number(data: Bytes, at: Whole) -> Whole:
     """Where the varints that begin at these positions end."""
     at = at.copy()
     going = np.arange(len(at))
@@ -240,7 +240,7 @@ def _step_through(data: Bytes, heads: Heads, usual: Whole) -> tuple[_Items, list
 def _steps(data: Bytes, begin: Whole, size: Whole) -> tuple[Whole, Flags]:
     """The steps that these messages hold, of at most 56 bits; and whether each is only that."""
     word = gather(data, begin, 8)[:, 0] >> np.uint64(8)
-    says = (size == 0) | ((data[begin] == _NUMBER_TAG) & (_behind_number(data, begin + 1) == begin + size) & (size < 9))
+    says = (size == 0) | ((data[begin] == NUMBER_TAG) & (behind_number(data, begin + 1) == begin + size) & (size < 9))
     value = np.zeros(len(begin), np.uint64)
     for i in range(7):
         inside = size > i + 1
@@ -308,7 +308,7 @@ def _odd_shapes(data: Bytes, behind: Whole, end: Whole, *, nested: Flags) -> tup
     kind[is_json] = _JSON
     kind[(tag == _DOUBLE_TAG) & (behind + 9 == end)] = _DOUBLE
     some = np.flatnonzero((tag == _INTEGER_TAG) & (behind < end) & (end - behind <= 9))
-    kind[some[_behind_number(data, behind[some] + 1) == end[some]]] = _INTEGER
+    kind[some[behind_number(data, behind[some] + 1) == end[some]]] = _INTEGER
     return kind, np.where(is_json, value, behind + 1), behind
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from tui_runs.adapter import Change, Cursor, Focus, History, RunBatch, SeriesId
-from tui_runs.display import encodable
-from tui_runs.errors import LocationError
+from tui_runs.display import encodable, printable
+from tui_runs.errors import ArtifactError, LocationError
 from tui_runs.schema import HISTORY, TIME, empty
 from tui_runs_wandb.known_runs import KnownRuns, Said, lost, size_of
 from tui_runs_wandb.points import NO_TIME
@@ -34,9 +34,10 @@ from tui_runs_wandb.run_log import RunLog, Series
 from tui_runs_wandb.transaction_log import HEADER, NotALogError, check_header
 
 if TYPE_CHECKING:
-    from tui_runs.capabilities import Artifacts, Details
+    from tui_runs.capabilities import Artifacts, Details, LogFile, LogPart
     from tui_runs.local_files import LocalFiles
     from tui_runs_wandb.changes import RunFollower
+    from tui_runs_wandb.console_logs import ConsoleLogs
 
 _FIRST_BATCH, _FIRST_SECONDS = 24, 0.04
 _LARGEST_BATCH, _BATCH_SECONDS = 256, 0.3
@@ -72,6 +73,7 @@ class LocalStore:
         self._closed = threading.Event()
         self._runs = KnownRuns(list_runs)
         self._held: OrderedDict[str, int] = OrderedDict()
+        self._consoles: dict[RunDir, ConsoleLogs] = {}
         self._lock = threading.Lock()
         self._follower: RunFollower | None = None
 
@@ -187,7 +189,12 @@ class LocalStore:
         from tui_runs.capabilities import Details  # noqa: PLC0415  the first rows do not wait for it
         from tui_runs_wandb.run_details import details_frame  # noqa: PLC0415
 
-        return Details(details_frame(self._runs.find(run_ids)))
+        logs = self._runs.find(run_ids)
+        for log in logs:
+            while not log.whole and not self._closed.is_set() and log.advance(keep=self._room() > log.size_held):
+                pass
+            self._hold(log)
+        return Details(details_frame(logs))
 
     def artifacts(self, run_id: str, directory: str = "") -> Artifacts:
         """List a directory of the files that W&B keeps with a run. See `tui_runs.capabilities.WithArtifacts`."""
@@ -202,6 +209,28 @@ class LocalStore:
 
         found = self._runs.find([run_id])
         return LocalFiles(found[0].run.directory, ("files",)) if found else LocalFiles(None)
+
+    def logs(self, run_id: str) -> Sequence[LogFile]:
+        """List the logs of a run. See `tui_runs.capabilities.WithLogs`."""
+        console = self._console_of(run_id)
+        return console.listed() if console is not None else []
+
+    def read_log(self, run_id: str, name: str, start: int, limit: int) -> LogPart:
+        """Read a stretch of one of them. See `tui_runs.capabilities.WithLogs`."""
+        console = self._console_of(run_id)
+        if console is None:
+            what = f"There is no run {printable(run_id)} in {printable(encodable(self.uri))}."
+            raise ArtifactError(what, "It was moved or deleted; copy it back to see it.")
+        return console.read(name, start, limit)
+
+    def _console_of(self, run_id: str) -> ConsoleLogs | None:
+        from tui_runs_wandb.console_logs import ConsoleLogs  # noqa: PLC0415  the first rows do not wait for it
+
+        found = self._runs.find([run_id])
+        if not found:
+            return None
+        with self._lock:
+            return self._consoles.setdefault(found[0].run, ConsoleLogs(found[0].run, self._closed))
 
     def follow(self, focus: Focus) -> Iterator[Change]:
         """Watch running and looked-at runs closely, the others now and then. See `tui_runs.adapter.Source`."""

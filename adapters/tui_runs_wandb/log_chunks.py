@@ -159,12 +159,13 @@ def _walk(view: memoryview, begin: int, end: int, room: int | None) -> Chunks:
     found: list[tuple[int, int, int, bool]] = []
     damage: int | None = None
     gap = doubtful = waits = False
-    at = begin
-    while end - at >= CHUNK_HEAD.size:
-        crc, length, kind = CHUNK_HEAD.unpack_from(view, at)
-        after = at + CHUNK_HEAD.size + length
+    at, head, unpack = begin, CHUNK_HEAD.size, CHUNK_HEAD.unpack_from
+    while end - at >= head:
+        crc, length, kind = unpack(view, at)
+        start = at + head
+        after = start + length
         if 1 <= kind <= 4 and after <= end and crc32(view[at + 6 : after]) == crc:
-            found.append((at + CHUNK_HEAD.size, after, kind, gap))
+            found.append((start, after, kind, gap))
             gap, at = False, after
             continue
         following = _next_chunk(view, at + 1, end)

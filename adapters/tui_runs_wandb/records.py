@@ -19,9 +19,11 @@ class Kind:
 
     HISTORY: Final = 2
     SUMMARY: Final = 3
+    OUTPUT: Final = 4
     CONFIG: Final = 5
     STATS: Final = 7
     METRIC: Final = 12
+    OUTPUT_RAW: Final = 13
     RUN: Final = 17
     EXIT: Final = 18
     ENVIRONMENT: Final = 26
@@ -325,6 +327,15 @@ def decode_metric(data: bytes) -> MetricDefinition:
         elif number == 7:
             said.summarised = True
     return said
+
+
+def decode_output(data: bytes) -> bytes:
+    """Read what a run printed at once, to stdout or stderr: bytes of UTF-8.
+
+    Raises:
+        MalformedError: it is no such record.
+    """
+    return b"".join(message(content) for number, content in fields(data) if number == 3)
 
 
 def decode_exit(data: bytes) -> Exit:

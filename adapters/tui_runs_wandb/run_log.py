@@ -232,6 +232,12 @@ class RunLog:
             first.end = last.end
             stretches.pop()
 
+    def metric_names(self) -> dict[str, None]:
+        """The metrics that have points, in the order in which they were met."""
+        keys = self.progress.keys
+        numbers = self.totals.count.nonzero()[0].tolist()
+        return {keys.names[number]: None for number in numbers if keys.is_metric(number)}
+
     def problem(self) -> Problem | None:
         """What is wrong with the log, in one."""
         if self.trouble is not None:

@@ -18,7 +18,7 @@ from tests.adapters.ledger import Following, Ledger, read_all, read_history
 from tests.adapters.wandb_runs import sdk_environment
 from tests.adapters.wandb_server import KEY, START, Answer, CloudRun, CloudServer, logged_in_cloud, login
 from tui_runs.adapter import Focus, Source
-from tui_runs.capabilities import Selective
+from tui_runs.capabilities import Detailed, Selective
 from tui_runs.conditions import All, Compare, Order, Wanted, Word
 from tui_runs.errors import LocationError, SourceLostError
 from tui_runs_wandb import WandbAdapter
@@ -727,3 +727,32 @@ def test_same_run_reads_the_same_from_a_disk_and_from_the_cloud(
     assert there_points == series(read_history(local, [local_id])[0])
     assert there.runs[run.name]["started"] > START
     local.close()
+
+
+# What wandb 0.31 puts into a run's config for define_metric("loss", summary="min"), ("val/*", step_metric="epoch") and
+# ("secret/*", step_metric="epoch", hidden=True); test_wandb_online looks at what it sends.
+DEFINITIONS: list[dict[str, Any]] = [
+    {"1": "loss", "6": [3], "7": [1]},
+    {"2": "val/*", "5": 3, "6": [1, 3], "7": []},
+    {"1": "epoch", "6": [], "7": []},
+    {"2": "secret/*", "4": "epoch", "6": [1, 2, 3], "7": []},
+]
+
+
+def test_x_axes_of_metrics(cloud: CloudServer, path: str, opened: Open) -> None:
+    run = cloud.add(path, "one", definitions=DEFINITIONS)
+    run.log({"loss": 1, "val/x": 2, "epoch": 3, "valid": 4, "secret/x": 5})
+    odd: list[Any] = [7, {}, {"1": 3, "5": 1}, {"1": "a", "5": 99}, {"1": "b", "5": -1, "6": "x"}, {"2": "c*", "4": 2}]
+    other = cloud.add(path, "other", definitions=odd)
+    source = opened(path)
+    assert isinstance(source, Detailed)
+    rows = source.details([run.name, other.name, "nobody"]).frame.rows()
+    assert {row[1:] for row in rows if row[0] == run.name} == {
+        ("metric", "val/*", "step_metric", "epoch"), ("metric", "val/x", "step_metric", "epoch"),
+        ("metric", "secret/*", "step_metric", "epoch"), ("metric", "secret/*", "hidden", "true"),
+        ("metric", "secret/x", "step_metric", "epoch"),
+    }  # fmt: skip
+    assert {row[0] for row in rows} == {run.name}, "what is not as W&B describes it says nothing"
+    assert source.details([]).frame.is_empty()
+    source.close()
+    assert source.details([run.name]).frame.is_empty()

@@ -145,7 +145,9 @@ def test_metric_definitions_and_environment(finished: Any) -> None:
     source, ledger = finished
     run_id = run_of(ledger, "metric1")
     rows = {row[1:] for row in source.details([run_id]).frame.iter_rows()}
-    assert ("metric", "val/*", "step_metric", "epoch") in rows
+    assert {row for row in rows if row[0] == "metric" and row[2] == "step_metric"} == {
+        ("metric", "val/*", "step_metric", "epoch"), ("metric", "val/x", "step_metric", "epoch"),
+    }  # fmt: skip
     assert ("metric", "epoch", "hidden", "true") in rows
     facts = {key: value for group, _, key, value in rows if group == "environment"}
     assert facts["python"].endswith(sys.version.split()[0])

@@ -1,4 +1,5 @@
-"""A stand-in for W&B's cloud: the GraphQL operations that `wandb.Api` asks for, over runs in Python's memory.
+"""A stand-in for W&B's cloud: the GraphQL operations that `wandb.Api` asks for, over runs in Python's memory; and what
+a run asks for that is logged online, of which nothing is kept.
 
 It is not the real service, whose answers these tests cannot have. What it knows was found by driving wandb 0.31's own
 client against it: the client checks the shape of what it gets, the meaning is that of W&B's documentation.
@@ -50,6 +51,7 @@ class CloudRun:
     display_name: str
     state: str = "running"
     config: dict[str, Any] = field(default_factory=dict)
+    definitions: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     system: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -79,7 +81,7 @@ class CloudRun:
 
     def node(self) -> dict[str, Any]:
         config = {key: {"value": value, "desc": None} for key, value in self.config.items()}
-        config["_wandb"] = {"value": {"cli_version": "0.31.0"}, "desc": None}
+        config["_wandb"] = {"value": {"cli_version": "0.31.0", "m": self.definitions}, "desc": None}
         return {
             "id": f"storage-{self.name}",
             "projectId": "7",
@@ -183,7 +185,10 @@ class CloudServer:
                 if cloud._server is None:  # a connection from before
                     self.close_connection = True
                     return
-                said = cloud._answer(json.loads(body or b"{}"), self.headers.get("Authorization", ""))
+                if self.path.endswith("/file_stream"):
+                    said = cloud._take("file_stream")
+                else:
+                    said = cloud._answer(json.loads(body or b"{}"), self.headers.get("Authorization", ""))
                 if said.hangs:
                     cloud.hanging.set()
                     cloud.released.wait(60)
@@ -203,6 +208,13 @@ class CloudServer:
                 self.end_headers()
                 self.wfile.write(found or b"")
 
+            def do_PUT(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                cloud._take(f"PUT {self.path}")
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
             def log_message(self, *_: Any) -> None:
                 pass
 
@@ -220,8 +232,12 @@ class CloudServer:
             server.server_close()
             self._thread.join(10)
 
+    def _take(self, operation: str) -> Answer:
+        self.asked.append((operation, {}))
+        return Answer()
+
     def _answer(self, request: dict[str, Any], authorization: str) -> Answer:
-        found = re.search(r"query\s+(\w+)", request.get("query", ""))
+        found = re.search(r"(?:query|mutation)\s+(\w+)", request.get("query", ""))
         operation = found.group(1) if found else "?"
         variables = request.get("variables") or {}
         self.asked.append((operation, variables))
@@ -241,6 +257,24 @@ class CloudServer:
         return {"viewer": {**viewer, "flags": "{}", "teams": {"edges": []}, "apiKeys": {"edges": []}}}
 
     _say_GetDefaultEntity = _say_Viewer  # noqa: N815
+
+    # What a run asks for that is logged online.
+
+    def _say_UpsertBucket(self, variables: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        name = variables["name"]
+        bucket = {
+            "id": f"storage-{name}", "name": name, "displayName": variables["displayName"] or name, "sweepName": None,
+            "description": None, "config": variables["config"], "historyLineCount": 0,
+            "project": {"id": "7", "name": variables["project"], "entity": {"id": "1", "name": "team"}},
+        }  # fmt: skip
+        return {"upsertBucket": {"bucket": bucket, "inserted": True}}
+
+    def _say_CreateRunFiles(self, variables: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        files = [{"name": name, "uploadUrl": f"{self.url}/upload/{name}"} for name in variables["files"]]
+        return {"createRunFiles": {"runID": "1", "uploadHeaders": [], "files": files}}
+
+    def _say_OrganizationCoreWeaveOrganizationID(self, variables: Any) -> dict[str, Any]:  # noqa: N802
+        return {"entity": {"organization": None}}
 
     def _runs(self, variables: dict[str, Any]) -> list[CloudRun] | None:
         return self.projects.get((variables["entity"], variables["project"]))
@@ -350,7 +384,7 @@ def _holds(stored: Any, operator: str, value: Any) -> bool:
         return any(_holds(one, operator, value) for one in stored)
     match operator:
         case "$eq":
-            return stored == value and isinstance(stored, bool) == isinstance(value, bool)
+            return bool(stored == value) and isinstance(stored, bool) == isinstance(value, bool)
         case "$regex":
             return isinstance(stored, str) and re.search(value, stored) is not None
     if not _comparable(stored, value):

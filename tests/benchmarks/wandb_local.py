@@ -1,8 +1,8 @@
 """W&B runs on a disk: how long tui-runs takes, beside W&B's own terminal app, LEET.
 
-    uv run python -m tests.benchmarks.wandb_local [--directory DIR] [--only big many few formats]
+    uv run python -m tests.benchmarks.wandb_local [--directory DIR] [--only big many few formats live]
 
-Run it by hand, on a machine that does nothing else; it takes about five minutes, most of them for the SDK to write
+Run it by hand, on a machine that does nothing else; it takes about six minutes, most of them for the SDK to write
 what is read. The table goes to stdout, what is being done to stderr.
 """
 
@@ -28,10 +28,11 @@ from tests.benchmarks.terminal import Terminal, TerminalError
 
 _ROOT: Final = Path(__file__).parents[2]
 _BIN: Final = Path(sys.executable).parent
-_PARTS: Final = ("big", "many", "few", "formats")
+_PARTS: Final = ("big", "many", "few", "formats", "live")
 _FEW, _MANY = 12, 300
 _FORMATS: Final = ("nested_key", "key", "typed")
 _FLAT: Final = (50, 20_000)
+_LIVE_METRICS, _LIVE_RATE, _LIVE_SECONDS = 20, 100, 60
 
 # Offline runs, as the SDK writes them: argv is runs, metrics, steps.
 _WRITE: Final = """
@@ -46,6 +47,19 @@ for index in range(runs):
         run.log({f"layer{i // 10:02d}/metric_{i:03d}": math.exp(-step / 900) + math.sin(step * (i + 2)) / 9
                  for i in range(metrics)})
     run.finish()
+"""
+# One run, logging so many metrics so often for so long; each value tells its metric and its step.
+_WRITE_LIVE: Final = """
+import sys, time
+import wandb
+metrics, rate, seconds = map(int, sys.argv[1:])
+run = wandb.init(project="benchmark", id="live",
+                 settings=wandb.Settings(silent=True, x_disable_stats=True, console="off"))
+begin = time.monotonic()
+for step in range(rate * seconds):
+    time.sleep(max(0, begin + step / rate - time.monotonic()))
+    run.log({f"metric_{i:03d}": step + i / 64 for i in range(metrics)})
+run.finish()
 """
 _LEET_CHART: Final = r"metric_\d+"
 _LEET_RUNS: Final = r"offline-run-\d+"
@@ -186,6 +200,38 @@ def decode(path: str) -> None:
     _print({"taken": min(taken[1:]), "points": int(log.totals.count.sum())})
 
 
+def follow(store: str) -> None:
+    """Follow the run that appears in a store until it has ended, reading its points as they come."""
+    from tui_runs.adapter import Focus
+    from tui_runs_wandb import WandbAdapter
+
+    source, ended = WandbAdapter().open(store, {}), False
+    points: dict[str, list[tuple[int, float]]] = {}
+    cursor, delays = None, []
+    for _ in source.scan():
+        pass
+    for change in source.follow(Focus()):
+        if change.batch is None or not (runs := change.batch.runs["run_id"].to_list()):
+            continue
+        ended, complete = change.batch.runs["status"][0] == "finished", False
+        while not complete:
+            history = source.history(runs, None, cursor)
+            cursor, complete = history.cursor, history.complete
+            for key, step, value in history.frame.select("key", "step", "value").iter_rows():
+                points.setdefault(key, []).append((step, value))
+        delays.append(time.time() - next(Path(store).glob("offline-run-*/*.wandb")).stat().st_mtime)
+        if ended:
+            break
+    source.close()
+    steps = _LIVE_RATE * _LIVE_SECONDS
+    expected = {f"metric_{i:03d}": [(step, step + i / 64) for step in range(steps)] for i in range(_LIVE_METRICS)}
+    right = sum(points.get(key) == series for key, series in expected.items())
+    got = sum(map(len, points.values()))
+    _print(
+        {"got": got, "right": right, "delays": delays, "cpu": time.process_time(), "peak": memory_of("self")["peak"]}
+    )
+
+
 def _print(result: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(result))
 
@@ -280,9 +326,31 @@ def measure_formats(directory: Path, repeats: int) -> Iterator[Row]:
                   f"{rate:.0f} MB/s", "150 MB/s", rate >= 150)  # fmt: skip
 
 
+def measure_live(directory: Path, repeats: int) -> Iterator[Row]:
+    """A run that is followed while it is written; once, as that is a minute."""
+    place = directory / "live"
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "wandb").mkdir(parents=True)
+    tell(f"following a run for {_LIVE_SECONDS} s")
+    command = [sys.executable, "-c", _WRITE_LIVE, *map(str, (_LIVE_METRICS, _LIVE_RATE, _LIVE_SECONDS))]
+    with subprocess.Popen(command, env=_environment(place), cwd=place, stdout=subprocess.DEVNULL) as writer:
+        try:
+            result = run_job("follow", place / "wandb")
+        finally:
+            writer.terminate()
+    everything = _LIVE_METRICS * _LIVE_RATE * _LIVE_SECONDS
+    reached = result["right"] == _LIVE_METRICS and result["got"] == everything
+    yield Row(
+        f"a run of {_LIVE_METRICS} metrics at {_LIVE_RATE} logs a second, followed for {_LIVE_SECONDS} s",
+        f"{result['got']:,} of {everything:,} points", NOTHING, NOTHING, "every point, once", reached,
+        f"Read {spread(result['delays'])} after the log was written, {len(result['delays'])} times; "
+        f"{result['cpu']:.2f} s of CPU, imports included; {result['peak'] / 1e6:.0f} MB.",
+    )  # fmt: skip
+
+
 def measure(directory: Path, parts: Sequence[str], repeats: int) -> Iterator[Row]:
     """All rows. A part that fails is a row that says why, and the others go on."""
-    measures = dict(zip(_PARTS, (measure_big, measure_many, measure_few, measure_formats), strict=True))
+    measures = dict(zip(_PARTS, (measure_big, measure_many, measure_few, measure_formats, measure_live), strict=True))
     for part in parts:
         try:
             yield from measures[part](directory, repeats)

@@ -107,12 +107,26 @@ class Queries:
 
     @property
     def shown(self) -> str:
-        """Condition on FROM: the run is one that this source shows."""
-        parts = [] if self.with_deleted else [f"NOT ({self.deleted})"]
+        """Condition on FROM: the run is one that this source shows.
+
+        Deleted experiments are a set of their own, and not a condition on the joined one: with only one experiment
+        PostgreSQL would expect no run at all to be left, and look each of 100,000 up by itself.
+        """
+        parts = [] if self.with_deleted else self._not_deleted()
         if self.experiment_ids is not None:
             ids = ", ".join(str(int(one)) for one in self.experiment_ids) or "NULL"
             parts.append(f"r.experiment_id IN ({ids})")
         return " AND ".join(parts) or "1 = 1"
+
+    def _not_deleted(self) -> list[str]:
+        """That neither the run nor its experiment is deleted, in two conditions."""
+        parts = []
+        if stage := self.column("runs", "r.lifecycle_stage", ""):
+            parts.append(f"COALESCE({stage}, 'active') <> 'deleted'")
+        if stage := self.column("experiments", "d.lifecycle_stage", ""):
+            deleted = f"SELECT d.experiment_id FROM experiments d WHERE {stage} = 'deleted'"
+            parts.append(f"(r.experiment_id IS NULL OR r.experiment_id NOT IN ({deleted}))")
+        return parts
 
     def experiments_called(self, name_or_id: str) -> Statement:
         """The experiments of this name or id."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from itertools import chain, repeat
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -123,6 +125,27 @@ class CloudClient:
             seen += len(found)
             if not found:
                 return
+
+    def runs_called(self, run_ids: Sequence[str]) -> list[Any]:
+        """What there is of these runs, in one request."""
+        if not run_ids:
+            return []
+        pages = self.pages({"name": {"$in": list(run_ids)}}, sizes=(len(run_ids),))
+        found = {said.id: said for page in pages for said in page.runs}
+        return [found[run_id] for run_id in dict.fromkeys(run_ids) if run_id in found]
+
+    def with_own_config(self, run_ids: Sequence[str]) -> list[Any]:
+        """These runs with what W&B itself has put into their configs, in a request for each.
+
+        wandb 0.31 loses that part of the configs of listed runs: `Run.rawconfig` is made of `Run.config` again.
+        """
+        found = []
+        for said in self.runs_called(run_ids):
+            with suppress(MissingError):  # it went in this moment
+                if "_wandb" not in said.rawconfig:
+                    self.ask(partial(said.load, force=True))
+                found.append(said)
+        return found
 
     def _new_listing(self, filters: Mapping[str, object], order: str, size: int, *, lazy: bool) -> Any:
         """A list of runs that was not asked for before: wandb keeps what it was told, for ever."""

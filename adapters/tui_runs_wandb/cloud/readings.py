@@ -158,7 +158,7 @@ class Readings:
         frames: list[pl.DataFrame] = []
         restarted: set[SeriesId] = set()
         complete, budget, until = True, _BUDGET, time.monotonic() + _BUDGET_SECONDS
-        for said in () if wanted is not None and not wanted else self._runs(run_ids):
+        for said in () if wanted is not None and not wanted else self._client.runs_called(run_ids):
             if frames and (budget <= 0 or time.monotonic() > until):
                 complete = False
                 break
@@ -204,14 +204,6 @@ class Readings:
             self._tell(run, reading)
         later = {name: max(end, places.get(name, 0)) for name in names}
         return _Part(frame, later, frozenset(restarted), end > run.last_step)
-
-    def _runs(self, run_ids: Sequence[str]) -> list[Any]:
-        """What there is of these runs, in one request."""
-        if not run_ids:
-            return []
-        pages = self._client.pages({"name": {"$in": list(run_ids)}}, sizes=(len(run_ids),))
-        found = {said.id: said for page in pages for said in page.runs}
-        return [found[run_id] for run_id in dict.fromkeys(run_ids) if run_id in found]
 
     def _stretch(self, said: Any, run: CloudRun, reading: _Reading, start: int, budget: int) -> Stretch:
         if reading.exports is None and start == 0 and run.lines >= _WORTH_EXPORTS:

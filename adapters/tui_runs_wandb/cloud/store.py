@@ -11,16 +11,18 @@ from importlib.util import find_spec
 from typing import Any
 
 from tui_runs.adapter import Change, Cursor, Focus, History, RunBatch
+from tui_runs.capabilities import Details
 from tui_runs.conditions import Wanted
 from tui_runs.display import address, printable
 from tui_runs.errors import LocationError, SourceLostError
-from tui_runs.schema import HISTORY, empty
+from tui_runs.schema import DETAILS, HISTORY, empty
 from tui_runs_wandb.cloud.address import cloud_address
 from tui_runs_wandb.cloud.changes import CloudFollower
 from tui_runs_wandb.cloud.client import ClosedError, CloudClient, Page
 from tui_runs_wandb.cloud.cloud_run import runs_batch
 from tui_runs_wandb.cloud.filters import Question, questions_of
 from tui_runs_wandb.cloud.readings import Readings
+from tui_runs_wandb.cloud.run_details import details_of
 from tui_runs_wandb.cloud.seen_runs import SeenRuns
 from tui_runs_wandb.cloud.troubles import CloudLostError, RefusedError, not_there
 
@@ -112,6 +114,15 @@ class CloudStore:
             return self._readings.read(run_ids, metrics, cursor or {})
         except ClosedError:
             return History(empty(HISTORY), dict(cursor or {}), complete=False)
+        except RefusedError as error:
+            raise self._not_understood(error) from None
+
+    def details(self, run_ids: Sequence[str]) -> Details:
+        """What the runs' metrics' x axes are to be. See `tui_runs.capabilities.Detailed`."""
+        try:
+            return Details(details_of(self._client.with_own_config(run_ids)))
+        except ClosedError:
+            return Details(empty(DETAILS))
         except RefusedError as error:
             raise self._not_understood(error) from None
 
