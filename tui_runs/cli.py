@@ -134,24 +134,25 @@ def _run_app(stores: Stores, **view: Any) -> int:
 @_sources
 @click.option("--where", default="", metavar="FILTER", help="Only runs that pass, such as \"metrics.loss < 0.3 and "
               "params.opt = adam\" or \"status = running\"; words alone must occur in a run's texts.")  # fmt: skip
-@click.option("--sort", default="started:desc", show_default=True, metavar="COLUMN[:asc|:desc]",
-              help="Sort by a column, ascending unless it says :desc; what is missing comes last.")  # fmt: skip
+@click.option("--sort", default="started:desc", show_default=True, metavar="COLUMN[:asc|:desc],...",
+              help="Sort by a column, ascending unless it says :desc, and by others where it is the same; what is "
+              "missing comes last.")  # fmt: skip
 @click.option("--columns", metavar="NAME,...", help="Columns, such as name,status,params.lr,metrics.val_loss; lr alone "
               "will do where it is the only one. Default: a choice for the table, else all.")  # fmt: skip
+@click.option("--group-by", metavar="NAME,...", help="One row for all runs that are the same there, with the mean ± "
+              "standard deviation of metrics; all-but-seed groups by every param but seeds.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="The first N only.")
 @_format(*RUNS_FORMATS)
 @_out
 @click.pass_context
 def ls(
     ctx: click.Context,
+    /,
     sources: tuple[str, ...],
     adapter: str | None,
-    where: str,
-    sort: str,
-    columns: str | None,
-    limit: int | None,
     format_name: str | None,
     path: str | None,
+    **asked: Any,
 ) -> None:
     """List runs.
 
@@ -166,7 +167,7 @@ def ls(
 
     chosen = format_of(format_name, path, RUNS_FORMATS)
     stores = Stores(sources, adapter, given_options(ctx))
-    list_runs(stores, where=where, sort=sort, columns=columns, limit=limit, format_name=chosen, path=path)
+    list_runs(stores, format_name=chosen, path=path, **asked)
 
 
 @program.command(cls=AdapterCommand)
@@ -182,6 +183,43 @@ def show(ctx: click.Context, run: str, sources: tuple[str, ...], adapter: str | 
     from tui_runs.headless.show import show_run  # noqa: PLC0415
 
     show_run(Stores(sources, adapter, given_options(ctx)), run, format_name or "table")
+
+
+@program.command(cls=AdapterCommand)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@_source_options
+@click.option("--baseline", metavar="RUN", help="Hold the others against this run. Default: the first.")
+@click.option("--each-before", is_flag=True, help="Hold each run against the one before it.")
+@click.option("--all", "everything", is_flag=True, help="Show what is the same in all runs, too.")
+@click.option("--ignore", metavar="REGEX", multiple=True, help="Leave out what has this in its name, such as "
+              "^params.seed$; may be given several times.")  # fmt: skip
+@click.option("--exact", is_flag=True, help="Let params differ that are written in two ways, as 1e-3 and 0.001.")
+@click.option("--patch", is_flag=True, help="Show what git says of the runs' commits, where the repository is here.")
+@click.option("--repository", default=".", metavar="DIR", help="The repository of the runs' code. Default: the "
+              "working directory's.")  # fmt: skip
+@_format(*RUNS_FORMATS)
+@_out
+@click.pass_context
+def diff(
+    ctx: click.Context,
+    /,
+    runs: tuple[str, ...],
+    sources: tuple[str, ...],
+    adapter: str | None,
+    format_name: str | None,
+    path: str | None,
+    **asked: Any,
+) -> None:
+    """Show what differs between RUNs.
+
+    Compared are params, the last values of metrics, tags, datasets, environment and code. A number's change is that
+    against the baseline; on a terminal green is better and red is worse, where a metric's name tells which way that
+    is. Missing, empty and NaN are three values. The page that --format html makes has the curves, too.
+    """
+    from tui_runs.headless.diff import DiffQuestion, diff_runs  # noqa: PLC0415
+
+    chosen = format_of(format_name, path, RUNS_FORMATS)
+    diff_runs(Stores(sources, adapter, given_options(ctx)), DiffQuestion(runs, **asked), chosen, path)
 
 
 @program.command(cls=AdapterCommand)
@@ -209,6 +247,47 @@ def history(
 
     chosen = format_of(format_name, path, HISTORY_FORMATS)
     write_history(Stores(sources, adapter, given_options(ctx)), runs, metrics, chosen, path)
+
+
+@program.command(cls=AdapterCommand)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@_source_options
+@click.option("-m", "--metric", "metrics", metavar="METRIC", multiple=True, help="What to draw; may be given several "
+              "times. Default: the metric that people look at first.")  # fmt: skip
+@click.option("--x", metavar="step|time|relative|METRIC", help="What over. Default: the step, or what the metric "
+              "itself was logged over.")  # fmt: skip
+@click.option("--smooth", metavar="HOW", default="none", help="0.9 or ema:0.9 (as TensorBoard and W&B), time-ema:0.9, "
+              "mean:21, gaussian:3; the raw curve stays behind.")  # fmt: skip
+@click.option("--log-x", is_flag=True, help="A logarithmic x axis.")
+@click.option("--log-y", is_flag=True, help="A logarithmic y axis.")
+@click.option("--symlog-y", is_flag=True, help="A y axis that is logarithmic to both sides of 0.")
+@click.option("--ignore-outliers", is_flag=True, help="A y axis where most values lie; says how many are beyond it.")
+@click.option("--width", type=click.IntRange(min=10), metavar="CELLS", help="Default: the terminal's.")
+@click.option("--height", type=click.IntRange(min=3), default=18, show_default=True, metavar="LINES", help="Of each.")
+@click.option("--data", is_flag=True, help="Write the points that would be drawn, as CSV.")
+@click.option("-o", "--output", "path", metavar="FILE", help="Write there.")
+@click.pass_context
+def plot(
+    ctx: click.Context,
+    /,
+    runs: tuple[str, ...],
+    sources: tuple[str, ...],
+    adapter: str | None,
+    metrics: tuple[str, ...],
+    smooth: str,
+    data: bool,
+    path: str | None,
+    **wish: Any,
+) -> None:
+    """Draw the curves of RUNs, a chart for each METRIC.
+
+    Every spike is seen, however long the curves are; what is not finite is a gap with a mark, and counted in the title.
+    """
+    from tui_runs.analysis.chart_choices import parse_smoothing  # noqa: PLC0415
+    from tui_runs.headless.plot import Wish, plot_runs  # noqa: PLC0415
+
+    stores = Stores(sources, adapter, given_options(ctx))
+    plot_runs(stores, runs, metrics, Wish(smoothing=parse_smoothing(smooth), **wish), data=data, path=path)
 
 
 @program.command(cls=AdapterCommand)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import statistics
 import unicodedata
 
 import polars as pl
@@ -138,9 +139,13 @@ class TestHostileText:
         (row,) = rows_of(run("ls", hostile, "--format", "csv"))
         assert row["name"] == row["params.lr"] == HOSTILE
         assert row["metrics.m\x1b\n"] == "Infinity"
-        assert row["tags.tag\u202e"] == "=1+1"
+        assert row["tags.tag\u202e"] == "'=1+1"  # a spreadsheet would work it out
+        assert one["tags"]["tag\u202e"] == "=1+1"
 
-    @pytest.mark.parametrize("command", [["ls"], ["ls", "--format", "json"], ["show", "bbbb", "-s"], ["history", "-s"]])
+    @pytest.mark.parametrize(
+        "command",
+        [["ls"], ["ls", "--format", "json"], ["ls", "--format", "html"], ["show", "bbbb", "-s"], ["history", "-s"]],
+    )
     def test_no_control_character_is_printed(self, run, hostile, command):
         result = run(*command, hostile)
         assert result.exit_code == 0, result.stderr
@@ -261,6 +266,134 @@ class TestTable:
             assert result.stderr.startswith(message)
 
 
+class TestSeveralSorts:
+    def test_the_first_decides(self, run, tmp_path):
+        made = HandMadeStore(tmp_path)
+        for letter, lr, loss in (
+            ("a", "10", 1.0),
+            ("b", "9", 2.0),
+            ("c", "10", 0.5),
+            ("d", None, 3.0),
+            ("e", "9", 2.0),
+        ):
+            made.put_run(
+                letter * 32, params={"lr": lr, "a,b": letter} if lr else {}, metrics={"loss": b"1 %f 0\n" % loss}
+            )
+
+        def sorted_by(text):
+            found = objects_of(run("ls", tmp_path, "--columns", "run_id", "--sort", text, "--format", "json"))
+            return "".join(one["run_id"][0] for one in found)
+
+        assert sorted_by("lr,loss") in ("becad", "ebcad")
+        assert sorted_by("lr:desc,loss:desc,run_id:desc") == "acebd"
+        assert sorted_by("lr , loss, run_id") == "becad"
+        assert sorted_by('"params.a,b":desc') == "ecbad"
+
+    def test_each_must_exist(self, run, mlruns):
+        result = run("ls", mlruns, "--sort", "name,metrics.val/acx")
+        assert result.exit_code == 2
+        assert "Did you mean 'metrics.val/acc'?" in result.stderr
+
+
+class TestGroups:
+    @pytest.fixture
+    def sweep(self, tmp_path):
+        """Two learning rates, three seeds each, of which one diverged; and a run of neither."""
+        made = HandMadeStore(tmp_path)
+        losses = {"0.1": (b"0.5", b"0.25", b"nan"), "1e-1": (b"0.75",), "1.0": (b"2", b"1", b"3")}
+        letters = iter("abcdefg")
+        for lr, some in losses.items():
+            for seed, loss in enumerate(some):
+                params = {"lr": lr, "seed": str(seed), "opt": "adam"}
+                letter = next(letters)
+                made.put_run(letter * 32, name=f"n-{letter}", params=params, metrics={"loss": b"1 %b 0\n" % loss})
+        made.put_run("9a" * 16, name="other")
+        return tmp_path
+
+    def test_statistics_are_those_of_the_runs(self, run, sweep):
+        arguments = ("--group-by", "lr", "--sort", "loss", "--format", "json", "--columns", "loss,opt,name")
+        found = objects_of(run("ls", sweep, *arguments))
+        assert [one["params.lr"] for one in found] in (["0.1", "1.0", None], ["1e-1", "1.0", None])
+        low, high, none = found
+        assert (low["runs"], low["metrics.loss@n"]) == (4, 3)
+        assert low["metrics.loss"] == pytest.approx(statistics.mean([0.5, 0.25, 0.75]))
+        assert low["metrics.loss@std"] == pytest.approx(statistics.stdev([0.5, 0.25, 0.75]))
+        assert [high[f"metrics.loss@{which}"] for which in ("min", "median", "max")] == [1.0, 2.0, 3.0]
+        assert (low["params.opt"], low["params.opt@several"]) == ("adam", False)
+        assert (low["name"], low["name@several"]) == (None, True)
+        assert (none["name"], none["runs"], none["metrics.loss"]) == ("other", 1, None)
+
+    def test_all_but_the_seed(self, run, sweep):
+        found = objects_of(run("ls", sweep, "--group-by", "all-but-seed", "--format", "json", "--columns", "loss"))
+        assert sorted(one["runs"] for one in found) == [1, 3, 4]
+        assert {"params.lr", "params.opt"} <= set(found[0])
+        assert "params.seed" not in found[0]
+
+    def test_table(self, run, sweep):
+        lines = run("ls", sweep, "--group-by", "lr", "--sort", "loss", "--columns", "loss,opt,name").stdout.splitlines()
+        assert [line.split() for line in lines] == [
+            ["lr", "runs", "loss", "opt", "name"],
+            [lines[1].split()[0], "4", "0.50", "±", "0.25", "(of", "3)", "adam", "(several)"],
+            ["1.0", "3", "2.0", "±", "1.0", "adam", "(several)"],
+            ["—", "1", "—", "—", "other"],
+        ]
+
+    @pytest.mark.parametrize("format_name", ["markdown", "latex", "html", "csv", "jsonl", "parquet"])
+    def test_other_formats(self, run, sweep, tmp_path, format_name):
+        path = tmp_path / "out"
+        result = run("ls", sweep, "--group-by", "lr", "--format", format_name, "-o", path)
+        assert (result.exit_code, result.stderr) == (0, "")
+        wanted = {"latex": rb"\textbf{0.50 $\pm$ 0.25 (of 3)}", "markdown": "**0.50 ± 0.25 (of 3)**".encode()}
+        assert wanted.get(format_name, b"lr") in path.read_bytes()
+
+    def test_limit_and_order_are_of_groups(self, run, sweep):
+        arguments = ("--group-by", "lr", "--format", "json", "--columns", "loss", "--limit", "2")
+        assert [one["runs"] for one in objects_of(run("ls", sweep, *arguments, "--sort", "loss:desc"))] == [3, 4]
+        assert len(objects_of(run("ls", sweep, *arguments, "--sort", "name"))) == 2
+
+    @pytest.mark.parametrize(
+        ("group_by", "message"), [("zz", "There is no column 'zz'"), (",", "--group-by names no column.")]
+    )
+    def test_wrong_usage(self, run, sweep, group_by, message):
+        result = run("ls", sweep, "--group-by", group_by)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert message in result.stderr
+
+
+class TestDocuments:
+    def test_parquet_has_what_json_has(self, run, store, tmp_path):
+        root, _ = store
+        assert run("ls", root, "-o", tmp_path / "a.parquet").exit_code == 0
+        frame = pl.read_parquet(tmp_path / "a.parquet")
+        for row, one in zip(frame.iter_rows(named=True), objects_of(run("ls", root, "--format", "json")), strict=True):
+            assert {name: json_value(row[name]) for name in (*RUNS, "adapter")} == {
+                name: one[name] for name in (*RUNS, "adapter")
+            }
+            for kind in ("params", "metrics", "tags"):
+                keys = {name.partition(".")[2]: value for name, value in row.items() if name.startswith(f"{kind}.")}
+                assert {key: json_value(value) for key, value in keys.items() if value is not None} == one[kind]
+
+    def test_the_best_is_in_bold(self, run, tmp_path):
+        made = HandMadeStore(tmp_path)
+        for letter, loss, acc in (("a", 0.5, 0.5), ("b", 0.25, 0.25), ("c", 0.75, 0.5)):
+            made.put_run(letter * 32, metrics={"loss": b"1 %f 0\n" % loss, "acc": b"1 %f 0\n" % acc})
+        arguments = ("ls", tmp_path, "--columns", "loss,acc", "--sort", "run_id", "--format")
+        _, _, *rows = run(*arguments, "markdown").stdout.splitlines()
+        assert [[cell.strip() for cell in row.split("|")[1:3]] for row in rows] == [
+            ["0.5", "**0.5**"], ["**0.25**", "0.25"], ["0.75", "**0.5**"],
+        ]  # fmt: skip
+        assert r"\textbf{0.25} & 0.25 \\" in run(*arguments, "latex").stdout
+        assert '<td class="short right strong">0.25</td>' not in run(*arguments, "html").stdout  # it names the row
+        assert '<th scope="row" class="short right strong">0.25</th>' in run(*arguments, "html").stdout
+
+    @pytest.mark.parametrize("format_name", ["markdown", "latex", "html"])
+    def test_of_no_runs(self, run, tmp_path, format_name):
+        HandMadeStore(tmp_path)
+        result = run("ls", tmp_path, "--format", format_name)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert "name" in result.stdout
+
+
 class TestPlaces:
     def test_without_a_source_it_looks_here_and_says_what_it_found(self, run, mlruns, monkeypatch):
         monkeypatch.chdir(mlruns.parent)
@@ -277,6 +410,7 @@ class TestPlaces:
 
     def test_output_file_names_the_format(self, run, mlruns, tmp_path):
         begins = {"a.csv": "source,run_id", "a.JSON": "[\n{", "a.jsonl": '{"source"', "a.txt": "name "}
+        begins |= {"a.md": "| name", "a.tex": "% needs", "a.html": "<!doctype html>"}
         for name, beginning in begins.items():
             result = run("ls", mlruns, "-o", tmp_path / name)
             assert (result.exit_code, result.stdout) == (0, "")

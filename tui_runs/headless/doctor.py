@@ -67,8 +67,9 @@ def _report(store: Found, stores: Stores, output: Output, lines: list[str]) -> b
     try:
         workspace.open([store], stores.options)
         (opened,) = workspace.sources.values()
-        lines.append(_fact("store", f"{opened.source.kind} at {opened.source.uri}", output))
         workspace.read_all()
+        # Some sources know what they are when they have been read.
+        lines.append(_fact("store", f"{opened.source.kind} at {opened.source.uri}", output))
         lines.append(_fact("runs", _counts(workspace), output))
         lines += _problems([problem for _, problem in workspace.problems], output)
     except TuiRunsError as error:

@@ -49,7 +49,7 @@ def write_history(
     """
     with stores.read() as workspace:
         catalog = workspace.catalog
-        keys = [_metric_named(catalog, metric) for metric in metrics] or None
+        keys = [metric_named(catalog, metric) for metric in metrics] or None
         if texts:
             runs = list(dict.fromkeys(run_named(catalog, text) for text in texts))
         else:
@@ -58,7 +58,12 @@ def write_history(
             _WRITERS[format_name](_frames(workspace, runs, keys), output)
 
 
-def _metric_named(catalog: Catalog, text: str) -> str:
+def metric_named(catalog: Catalog, text: str) -> str:
+    """The metric that a text names.
+
+    Raises:
+        UsageError: no run has it.
+    """
     known = catalog.keys("metrics")
     for key in (text, text.removeprefix("metrics.")):
         if key in known or not known:

@@ -13,10 +13,14 @@ from typing import BinaryIO, Final
 from tui_runs.errors import TuiRunsError, UsageError
 from tui_runs.headless.narration import is_terminal, wants_colour
 
-RUNS_FORMATS: Final = ("table", "json", "jsonl", "csv")
+RUNS_FORMATS: Final = ("table", "json", "jsonl", "csv", "markdown", "latex", "html", "parquet")
+DOCUMENT_FORMATS: Final = ("markdown", "latex", "html")
+"""Those of RUNS_FORMATS that people read, and no terminal shows."""
 HISTORY_FORMATS: Final = ("table", "csv", "jsonl", "json")
 OBJECT_FORMATS: Final = ("table", "json")
 
+_ENDINGS: Final = {"md": "markdown", "tex": "latex", "htm": "html"}
+"""What files of a format are called, where that is not its name."""
 _CHUNK: Final = 1 << 16
 
 
@@ -48,6 +52,16 @@ class Output:
             TuiRunsError: the disk is full.
         """
         self._write(texts, "utf-8")
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write what is no text; raises what `write` raises.
+
+        Raises:
+            UsageError: it would go to a terminal.
+        """
+        if self.width is not None:
+            raise UsageError("This format is not for a terminal.", "Give a file to -o, or another --format.")
+        self._put(data)
 
     def write_lines(self, lines: Iterable[str]) -> None:
         """Write lines for people; a character that the terminal's encoding lacks shows as a question mark."""
@@ -113,4 +127,5 @@ def _stdout() -> Output:
 def format_of(asked: str | None, path: str | None, formats: Sequence[str]) -> str:
     """The format asked for, else the one that the file's ending names, else the first of all."""
     ending = os.path.splitext(path or "")[1].lstrip(".").lower()
+    ending = _ENDINGS.get(ending, ending)
     return asked or (ending if ending in formats else formats[0])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final
 
 import polars as pl
 
+from tui_runs.analysis.direction import best_places, direction_of
 from tui_runs.analysis.ordering import as_numbers
 from tui_runs.analysis.ranking import by_interest
 from tui_runs.display import MISSING, STATUS_GLYPHS, ago, duration, moment, number, printable
@@ -59,7 +61,7 @@ def default_columns(frame: pl.DataFrame) -> dict[str, int]:
 
 
 def table_columns(frame: pl.DataFrame, ranks: dict[str, int], *, in_full: bool) -> list[TextColumn]:
-    """The cells of a runs table.
+    """The cells of a runs table; the best of each metric stands out.
 
     Args:
         frame: runs, with the columns among them.
@@ -79,7 +81,11 @@ def _titles(names: Sequence[str]) -> dict[str, str]:
 def _column(values: pl.Series, title: str, rank: int, in_full: bool) -> TextColumn:
     kind, key = Column.of(values.name)
     if kind == "metrics":
-        styles: list[Style] = ["muted" if value is None else "bad" if value - value else "" for value in values]
+        best = best_places(values.to_list(), direction_of(key))
+        styles: list[Style] = [
+            "strong" if at in best else "muted" if value is None else "" if math.isfinite(value) else "bad"
+            for at, value in enumerate(values)
+        ]
         return TextColumn(title, [number(value) for value in values], True, styles, rank, cap=16)
     if kind != "run":
         numbers = as_numbers(values)

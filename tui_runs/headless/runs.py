@@ -15,7 +15,7 @@ from tui_runs.export.values import JsonValue, json_value
 from tui_runs.frames.catalog import Catalog, Column, RunKey
 from tui_runs.frames.lookup import KINDS, find_column, find_run
 from tui_runs.frames.selection import DERIVED
-from tui_runs.headless.sorting import split_sorting
+from tui_runs.headless.sorting import split_orders
 from tui_runs.schema import RUNS
 
 _ALSO: Final = {"duration": "duration_s", "took": "duration_s", "age": "age_s"}
@@ -26,8 +26,13 @@ def column_named(catalog: Catalog, text: str) -> str:
     return _ALSO[text] if text in _ALSO else find_column(catalog, text, DERIVED)
 
 
-def parse_columns(catalog: Catalog, text: str) -> list[str]:
+def parse_columns(catalog: Catalog, text: str, flag: str = "--columns") -> list[str]:
     """The columns that a list separated by commas names; a name with a comma stands in double quotes.
+
+    Args:
+        catalog: which columns there are.
+        text: the list.
+        flag: what it was given to.
 
     Raises:
         UsageError: one of them does not exist, or the list is empty.
@@ -35,18 +40,17 @@ def parse_columns(catalog: Catalog, text: str) -> list[str]:
     names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
     columns = [column_named(catalog, name) for name in dict.fromkeys(names) if name]
     if not columns:
-        raise UsageError("--columns names no column.", "For instance: --columns name,status,params.lr")
+        raise UsageError(f"{flag} names no column.", f"For instance: {flag} name,status,params.lr")
     return list(dict.fromkeys(columns))
 
 
-def parse_order(catalog: Catalog, text: str) -> Order:
-    """The order that `--sort` asks for.
+def parse_orders(catalog: Catalog, text: str) -> list[Order]:
+    """The order that `--sort` asks for: the first decides, the others where runs are equal by it.
 
     Raises:
         UsageError: there is no such column.
     """
-    order = split_sorting(text)
-    return Order(column_named(catalog, order.column), order.descending)
+    return [Order(column_named(catalog, order.column), order.descending) for order in split_orders(text)]
 
 
 def every_column(catalog: Catalog) -> list[str]:

@@ -54,7 +54,7 @@ class Found:
 
 
 def find(locations: Sequence[str], adapter: str | None = None) -> list[Found]:
-    """The stores at these locations: each itself, or else what lies right below it.
+    """The stores at these locations: each itself, or what lies right below it.
 
     Args:
         locations: paths or URLs; none means what the environment names, and the working directory.
@@ -106,8 +106,15 @@ def _from_environment(adapters: list[InstalledAdapter]) -> Iterator[Found]:
 
 
 def _stores_at(location: str, adapters: list[InstalledAdapter]) -> list[Found]:
+    """A store that certainly lies here; else the sure ones right below, and what somebody guesses of the whole.
+
+    A guess is what an adapter makes of a project's directory in which it recognises some results. It does not hide the
+    stores of trackers in there, which that adapter leaves to theirs.
+    """
     itself = _stores(location, adapters)
-    return itself or [store for child in _children(location) for store in _stores(child, adapters, _SURE)]
+    if itself and (itself[0].match.certainty >= _SURE or not os.path.isdir(location)):
+        return itself
+    return [*(store for child in _children(location) for store in _stores(child, adapters, _SURE)), *itself]
 
 
 def _stores(location: str, adapters: list[InstalledAdapter], certainty: float = 0.0) -> list[Found]:

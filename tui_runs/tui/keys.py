@@ -94,6 +94,20 @@ MAIN: Final = (
         "columns.lean", "i", "lean", "only what tells", "Leave out columns that say the same of every run, or show them"
     ),
     Key(
+        "runs.matters",
+        "A",
+        "associations",
+        "what mattered",
+        "How much each param has to do with the metric under the column cursor",
+    ),
+    Key(
+        "runs.export",
+        "E",
+        "export",
+        "export",
+        "Write the table or the comparison: csv, json, parquet, markdown, LaTeX, HTML",
+    ),
+    Key(
         "runs.code",
         "D",
         "code",

@@ -37,6 +37,8 @@ class TableActions(Screen[None]):
         self.columns: tuple[str, ...] = ()
         """The columns of the table, those too that are left out because they say the same of every run."""
         self.trend_column: str | None = None
+        self.trended = ""
+        """The metric that trends are of."""
         self.open_groups: frozenset[str] = frozenset()
         """Ids of the groups whose runs are shown."""
         self._cursor_goes: tuple[int | None, str | None] = (None, None)
@@ -148,11 +150,15 @@ class TableActions(Screen[None]):
             self.notify(f"{metric}: {way} is better", markup=False)
             self.update_soon("below")
 
-    def _metric(self) -> str | None:
-        """The metric under the column cursor; without one the user is told."""
+    def metric_under_cursor(self) -> str | None:
+        """The metric whose column the cursor is on, if it is on one."""
         kind, key = Column.of(split_aggregate(self.table.cursor_column or "")[1])
-        if kind == "metrics":
-            return key
+        return key if kind == "metrics" else None
+
+    def _metric(self) -> str | None:
+        """The same; without one the user is told."""
+        if (metric := self.metric_under_cursor()) is not None:
+            return metric
         self.notify("Put the column cursor on a metric first: → and ←.", severity="warning")
         return None
 
@@ -208,6 +214,5 @@ class TableActions(Screen[None]):
 
     def action_trend(self) -> None:
         """Trend of the metric under the column cursor, or of the first one again."""
-        kind, key = Column.of(split_aggregate(self.table.cursor_column or "")[1])
-        self.trend_column = key if kind == "metrics" else None
+        self.trend_column = self.metric_under_cursor()
         self.update_soon("table")

@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from tui_runs.analysis.chart_choices import Spread
+from tui_runs.analysis.groups import COUNT
 from tui_runs.analysis.ranking import by_interest
 from tui_runs.conditions import Condition
 from tui_runs.frames.catalog import Catalog, RunKey
@@ -20,19 +21,18 @@ from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
 from tui_runs.tui.chart_actions import ChartActions
 from tui_runs.tui.curves import trend_cells
+from tui_runs.tui.dialog_actions import DialogActions
 from tui_runs.tui.filter_history import FilterHistory
 from tui_runs.tui.filtering import Completer, Filter, values_of
-from tui_runs.tui.grouping import COUNT
 from tui_runs.tui.marks import Marks
 from tui_runs.tui.preview import MOST_BYTES
 from tui_runs.tui.run_columns import TICKING, Looks, default_columns, make_columns
 from tui_runs.tui.runs_view import NOT_IN_CATALOG, RunsView, telling
 from tui_runs.tui.status import status_pieces
-from tui_runs.tui.table_actions import TableActions
 from tui_runs.tui.widgets.bars import Bar, Piece
 from tui_runs.tui.widgets.below import Below
 from tui_runs.tui.widgets.chart_grid import ChartGrid
-from tui_runs.tui.widgets.columns import Cell, RowKey, TableColumn
+from tui_runs.tui.widgets.columns import Cell, TableColumn
 from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.filter_bar import FilterBar, FilterInput
 from tui_runs.tui.widgets.frame_table import FrameTable
@@ -53,7 +53,7 @@ _FEWEST_ROWS: Final = 5
 """Rows that a table has room for, however few runs there are."""
 
 
-class MainScreen(TableActions, ChartActions):
+class MainScreen(DialogActions, ChartActions):
     """Shows what the workspace holds. It reads no file: it asks the app for points that are missing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,7 +64,6 @@ class MainScreen(TableActions, ChartActions):
     def __init__(self, view: RunsView) -> None:
         super().__init__(view)
         self.marks = Marks()
-        self.trended = ""
         self._columns_seen: tuple[object, tuple[str, ...]] | None = None
         self._best: dict[str, float] = {}
         self._zoomed = False
@@ -100,11 +99,6 @@ class MainScreen(TableActions, ChartActions):
         self.set_interval(1.0, self._tick)
 
     # --- parts ---------------------------------------------------------------------------------------------------
-
-    @property
-    def cursor_run(self) -> RunKey | None:
-        """The run under the cursor; None on a group."""
-        return _run(self.table.cursor_key)
 
     def _cursor_runs(self) -> list[RunKey]:
         """The run under the cursor, or all of the group's."""
@@ -146,10 +140,12 @@ class MainScreen(TableActions, ChartActions):
         self._scheduled = False
         if "table" in due:
             self._update_table()
+        elif "below" in due:
+            self._update_below()
         self._update_status()
         self._painted = time.monotonic()
         self._cost = self._painted - begin
-        if due & {"table", "below"}:
+        if "table" in due:
             # The table is on the screen before the charts are drawn: rows are what the user waits for.
             self._below_due = True
             self.call_after_refresh(self._update_below)
@@ -372,38 +368,6 @@ class MainScreen(TableActions, ChartActions):
         self.app.follow(not self.app.following)
         self.update_soon("status")
 
-    def action_code(self) -> None:
-        """How the code of two runs differs."""
-        from tui_runs.tui.screens.code import CodeScreen, RunCode  # noqa: PLC0415  not needed at the start
-
-        pair = self._pair()
-        if pair is None:
-            self.notify("Mark a run with space, and put the cursor on another one.", severity="warning")
-            return
-        self.app.push_screen(CodeScreen(*(RunCode.of(self.app.workspace, run) for run in pair)))
-
-    def _pair(self) -> tuple[RunKey, RunKey] | None:
-        """The baseline, and the run under the cursor where that is another; else the one marked last."""
-        marked, cursor = self.marks.runs, self.cursor_run
-        if not marked:
-            return None
-        baseline = self.below.comparing.baseline
-        old = baseline if baseline in marked else marked[0]
-        others = [run for run in (cursor, *reversed(marked)) if run is not None and run != old]
-        return (old, others[0]) if others else None
-
-    def action_views(self) -> None:
-        """Save what is seen, or show what was saved."""
-        from tui_runs.tui.screens.views import ViewsScreen  # noqa: PLC0415  not needed at the start
-
-        self.app.push_screen(ViewsScreen(self, self.app.view_store))
-
-    def action_problems(self) -> None:
-        """What could not be read."""
-        from tui_runs.tui.screens.problems import ProblemsScreen  # noqa: PLC0415  not needed at the start
-
-        self.app.push_screen(ProblemsScreen(self.app.workspace.problems))
-
     def action_help(self) -> None:
         """All keys."""
         from tui_runs.tui.screens.help import HelpScreen  # noqa: PLC0415  not needed at the start
@@ -413,10 +377,6 @@ class MainScreen(TableActions, ChartActions):
     def action_theme(self) -> None:
         """Dark or light."""
         self.app.switch_theme()
-
-
-def _run(key: RowKey | None) -> RunKey | None:
-    return RunKey(str(key[0]), str(key[1])) if key and key[0] else None
 
 
 def _key_pieces(shown: Sequence[keys.Key]) -> list[Piece]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from textual import on
@@ -26,6 +26,9 @@ from tui_runs.tui.widgets.diff_view import DiffView
 from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.frame_table import FrameTable, TableMessage
 from tui_runs.tui.widgets.run_pane import RunDetails, RunPane
+
+if TYPE_CHECKING:
+    from tui_runs.export.html import HtmlCharts
 
 MOST_CURVES: Final = 50
 """Marked runs that are drawn and compared."""
@@ -90,6 +93,30 @@ class Below(Vertical):
                 yield self.charts
             yield RunPane(id="run")
             yield self.files
+
+    @property
+    def diff(self) -> DiffView:
+        """The comparison."""
+        return self.query_one(DiffView)
+
+    def exported_charts(self) -> HtmlCharts | None:
+        """The curves of the runs that are charted, by step, of the metrics that are on the screen; those held."""
+        from tui_runs.export.html import HtmlCharts  # noqa: PLC0415  not needed for the first screen
+        from tui_runs.export.svg import SvgCurve, curves_svg  # noqa: PLC0415  imports numpy
+
+        runs, looks = self.charted(), self._marks.looks()
+        names = self._workspace.catalog.names(runs)
+        charts = []
+        for metric in self.charts.metrics_shown:
+            curves = []
+            for run in runs:
+                points = self._workspace.histories.points(SeriesKey(*run, metric))
+                if not points.is_empty() and run in looks:
+                    x, y = points["step"].cast(pl.Float64).to_numpy(), points["value"].to_numpy()
+                    curves.append(SvgCurve(names[run], looks[run].colour, x, y, looks[run].dash))
+            charts.append(curves_svg(metric, curves))
+        legend = [(names[run], looks[run].colour) for run in runs if run in looks]
+        return HtmlCharts("Curves, by step", legend, charts)
 
     def choose(self, pane: str) -> None:
         """Show another pane: "compare", "charts", "run" or "files"."""

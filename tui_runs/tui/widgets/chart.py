@@ -105,7 +105,8 @@ class Chart(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._picture: Picture | None = None
-        self._drawn_for: object = None
+        self._stale = True
+        self._width = 0
         self._strips: list[Strip] = []
         self._area: Area | None = None
         self._looks: dict[str, Style] = {}
@@ -122,26 +123,31 @@ class Chart(Widget):
         old = self._picture.identity if self._picture else None
         self._picture = picture
         if (picture.identity if picture else None) != old:
+            self._stale = True
             self.refresh()
 
     def notify_style_update(self) -> None:
         """Draw anew in the colours of another theme."""
         super().notify_style_update()
-        self._drawn_for = None
+        self._stale = True
         self._looks = {}
+
+    def on_resize(self) -> None:
+        """Draw anew in another size."""
+        self._stale = True
 
     def render_line(self, y: int) -> Strip:
         """One line; see `textual.widget.Widget.render_line`."""
-        key = (self._picture.identity if self._picture else None, self.size)
-        if key != self._drawn_for:
+        if self._stale:
             self._strips = self._draw()
-            self._drawn_for = key
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self._look())
+            self._stale = False
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self._width, self._look())
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
     def _draw(self) -> list[Strip]:
         width, height = self.size
+        self._width = width
         picture = self._picture
         self._area = None
         if picture is None or width < 1 or height < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Final
 
@@ -13,6 +14,7 @@ from textual.binding import Binding, BindingType
 from tui_runs.analysis.diff import Delta, DiffRow, alike, deltas, sections
 from tui_runs.display import number, printable
 from tui_runs.tui.comparing import Comparison
+from tui_runs.tui.exporting import Exported, text_columns
 from tui_runs.tui.widgets.columns import GUTTER, Cell, Piece, TableColumn
 from tui_runs.tui.widgets.frame_table import MOVES, FrameTable, TableMessage
 
@@ -168,6 +170,46 @@ class DiffView(FrameTable, inherit_bindings=False):
         baseline = self._comparison.baseline if self._comparison else None
         other = place - 1 if baseline is None else baseline
         return other not in (place, -1) and alike(row.kind, row.values[place], row.values[other])
+
+    # --- export ---------------------------------------------------------------------------------------------------
+
+    def exported(self) -> Exported | None:
+        """The comparison as it is to be written: keys down and runs across; None where there is none."""
+        comparison = self._comparison
+        if comparison is None:
+            return None
+        places = [at for at, (_, row, _) in enumerate(self._lines) if row is not None]
+        rows = [row for _, row, _ in self._lines if row is not None]
+        headings: dict[int, str] = {}
+        count = 0
+        for title, row, _ in self._lines:
+            if row is None:
+                headings[count] = f"{headings[count]} · {title.strip()}" if count in headings else title
+            else:
+                count += 1
+        window = pl.DataFrame({"at": places}, schema={"at": pl.Int64})
+        keys = TableColumn("key", "", self._titles)
+        columns = text_columns(window, [keys, *self._run_columns(comparison, _MOST_WIDTH)])
+        columns[0] = replace(columns[0], title="", cells=[row.key for row in rows])
+        names = [f"{name} {run.run_id}" for name, run in zip(comparison.names, comparison.runs, strict=True)]
+        if len(set(comparison.names)) == len(names):
+            names = list(comparison.names)
+        frame = pl.DataFrame(
+            {
+                "kind": [row.kind for row in rows],
+                "key": [row.key for row in rows],
+                "differs": [row.differs for row in rows],
+                **{
+                    f"{name} (run)" if name in ("kind", "key", "differs") else name: [
+                        None if (value := row.values[place]) is None else str(value) for row in rows
+                    ]
+                    for place, name in enumerate(names)
+                },
+            },
+            schema_overrides=dict.fromkeys(names, pl.String),
+        )
+        colours = {place + 1: colour for place, colour in enumerate(comparison.colours)}
+        return Exported("What differs", frame, columns, headings, colours)
 
     # --- what the user does ---------------------------------------------------------------------------------------
 
