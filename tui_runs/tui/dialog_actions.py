@@ -86,7 +86,12 @@ class DialogActions(TableActions):
         names = [column.name for column in table.columns if column.name in table.frame.columns]
         columns = text_columns(table.frame, [column for column in table.columns if column.name != "trend"])
         more = [name for name in (COUNT, *(statistic(name, "std") for name in names)) if name in table.frame.columns]
-        return Exported("Runs", table.frame.select("source", "run_id", *names, *more), columns, subtitle=self._where())
+        return Exported(
+            "Runs",
+            table.frame.select(*dict.fromkeys(["source", "run_id", *names, *more])),
+            columns,
+            subtitle=self._where(),
+        )
 
     def _where(self) -> str:
         """Where the runs are from, and what filter they passed."""

@@ -11,6 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -142,6 +143,16 @@ class Chart(Widget):
             self._strips = self._draw()
             self._stale = False
         return self._strips[y] if y < len(self._strips) else Strip.blank(self._width, self._look())
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines as Textual wants them. A chart has no border, no padding and no links, which take time to look for."""
+        strips = [self.render_line(y) for y in crop.line_range]
+        ground = self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, ground) for strip in strips]
+        if crop.column_span != (0, self._width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
