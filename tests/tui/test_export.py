@@ -82,10 +82,9 @@ class TestComparison:
             rows = main_of(pilot).below.diff.comparison.rows
             names = main_of(pilot).below.diff.comparison.names
             written = pl.read_parquet(tmp_path / "d.parquet")
-            assert written["key"].to_list() == [row.key for row in rows]
-            assert written[names[0]].to_list() == [
-                None if row.values[0] is None else str(row.values[0]) for row in rows
-            ]
+            stored = {(row.kind, row.key): row.values[0] for row in rows}
+            texts = {key: None if value is None else str(value) for key, value in stored.items()}
+            assert {(kind, key): value for kind, key, value in written.select("kind", "key", names[0]).rows()} == texts
             page = _Page((tmp_path / "d.html").read_text())
             assert page.tags["svg"] == len(main_of(pilot).below.charts.metrics_shown)
             assert page.tags["script"] == 0
