@@ -96,7 +96,11 @@ def groups() -> list[Row]:
         line("group 10,000 runs x 100 columns by one param", lambda: group_runs(frame, ["params.p8"]), 0.05),
         line("the same by all but the seed (48 params)", lambda: group_runs(frame, by), 0.05),
         line("which params are all but the seed", lambda: all_but(frame), 0.05),
-        line("associations of 49 params with a metric", lambda: associations(frame, "metrics.m0", [*by, "params.seed"]), 0.5),
+        line(
+            "associations of 49 params with a metric",
+            lambda: associations(frame, "metrics.m0", [*by, "params.seed"]),
+            0.5,
+        ),
     ]
 
 

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 
 from tui_runs import __version__
 from tui_runs.cli import main
+from tui_runs.conditions import Order
 from tui_runs.errors import TuiRunsError
 
 PROGRAM = [sys.executable, "-m", "tui_runs"]
@@ -233,12 +234,24 @@ class TestApp:
 
     def test_open(self, run, opened, mlruns):
         assert run("open", mlruns).exit_code == 3
-        assert opened == [([str(mlruns)], {}, {"poll": None, "where": "", "sort": None, "columns": []})]
+        assert opened == [([str(mlruns)], {}, {"poll": None, "where": "", "sort": [], "columns": [], "saved": ""})]
 
     def test_open_with_a_view(self, run, opened, mlruns):
-        flags = ["--poll", "2", "--where", "fox", "--sort", "metrics.a:b:desc", "--columns", "name, lr"]
+        flags = [
+            "--poll",
+            "2",
+            "--where",
+            "fox",
+            "--sort",
+            "metrics.a:b:desc",
+            "--columns",
+            "name, lr",
+            "--view",
+            "mine",
+        ]
         run("open", mlruns, *flags, "--mlflow-deleted")
-        view = {"poll": 2.0, "where": "fox", "sort": ("metrics.a:b", True), "columns": ["name", "lr"]}
+        order = [Order("metrics.a:b", descending=True)]
+        view = {"poll": 2.0, "where": "fox", "sort": order, "columns": ["name", "lr"], "saved": "mine"}
         assert opened == [([str(mlruns)], {"mlflow": {"deleted": True}}, view)]
 
     def test_a_location_that_cannot_be_opened_ends_it_before_the_screen_is_taken(self, run, opened, tmp_path):

@@ -212,14 +212,32 @@ class Catalog:
 
     def curves_of(self, run: RunKey) -> list[str]:
         """The metrics of which a run has points, as far as is known, in no order."""
-        return self._metrics.of_row(self._rows.get(run, -1)).filter(_HAS_POINTS)["key"].to_list()
+        return self._metrics.of_rows(self._numbers_of([run])).filter(_HAS_POINTS)["key"].to_list()
 
     def has_curves(self, metric: str) -> bool:
         """Whether some run has points of a metric, as far as is known: a summary may give a last value alone."""
         return bool(self._metrics.column(metric).select(_HAS_POINTS.any()).item())
 
+    def _numbers_of(self, runs: Iterable[RunKey]) -> pl.Series:
+        return pl.Series(ROW, [self._rows[run] for run in runs if run in self._rows], dtype=pl.UInt32)
+
+    def values_of(self, kind: str, runs: Sequence[RunKey]) -> dict[RunKey, dict[str, str | float]]:
+        """The params, the tags, or the last values of the metrics of some runs: by run, values by key, none missing.
+
+        Args:
+            kind: "params", "tags" or "metrics".
+            runs: which; those that are not known have none.
+        """
+        value = "last" if kind == "metrics" else "value"
+        found: dict[RunKey, dict[str, str | float]] = {run: {} for run in runs}
+        of_row = {self._rows[run]: found[run] for run in runs if run in self._rows}
+        frame = self._of(kind).of_rows(self._numbers_of(runs)).select(ROW, "key", value).drop_nulls()
+        for row, key, one in frame.iter_rows():
+            of_row[row][key] = one
+        return found
+
     def _of_run(self, kind: str, run: RunKey) -> pl.DataFrame:
-        frame = self._of(kind).of_row(self._rows.get(run, -1))
+        frame = self._of(kind).of_rows(self._numbers_of([run]))
         keys = frame["key"].to_list()
         return frame[sorted(range(len(keys)), key=lambda i: _reading_order(keys[i]))]
 

@@ -7,7 +7,6 @@ server tells only the last values are 28 bytes a metric in this way, in place of
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import Final
 
 import polars as pl
@@ -104,17 +103,21 @@ class Chunks:
         parts = [frame.slice(*spans[key]) for frame, spans in self._chunks if key in spans]
         return self._whole(parts).unique(ROW, keep="last", maintain_order=True).drop("key")
 
-    def of_row(self, row: int) -> pl.DataFrame:
-        """Every key of a run, the latest of each: the columns of the schema."""
+    def of_rows(self, rows: pl.Series) -> pl.DataFrame:
+        """Every key of some runs, the latest of each: the columns of the schema.
+
+        Args:
+            rows: their row numbers (UInt32).
+        """
         parts = []
-        for frame, spans in self._chunks if row >= 0 else ():
-            places = (frame[ROW] == row).arg_true()
+        for frame, spans in self._chunks:
+            places = frame[ROW].is_in(rows.implode()).arg_true()
             if len(places):
-                starts = [start for start, _ in spans.values()]
-                keys = list(spans)
-                found = [keys[bisect_right(starts, place) - 1] for place in places]
-                parts.append(frame[places].with_columns(pl.Series("key", found, dtype=pl.String)))
-        return self._whole(parts).unique("key", keep="last")
+                starts = pl.Series([start for start, _ in spans.values()], dtype=pl.UInt32)
+                keys = pl.Series(list(spans), dtype=pl.String)
+                found = keys.gather(starts.search_sorted(places, "right") - 1)
+                parts.append(frame[places].with_columns(found.alias("key")))
+        return self._whole(parts).unique([ROW, "key"], keep="last")
 
     def _whole(self, parts: list[pl.DataFrame]) -> pl.DataFrame:
         """Parts of chunks as one frame of the schema: columns that they do not hold are null."""

@@ -10,7 +10,7 @@ import polars as pl
 from tui_runs.adapter import Problem, Source
 from tui_runs.analysis.diff import Facts, Value
 from tui_runs.capabilities import Detailed
-from tui_runs.frames.catalog import Catalog, RunKey
+from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.selection import wide
 from tui_runs.frames.workspace import Workspace
 
@@ -21,7 +21,7 @@ RUN_FACTS: Final = (
 """Columns of runs that are compared. Ids, names and moments differ always, and tell nothing."""
 _OWN_TAGS: Final = "mlflow."
 """Tags that a tracker sets by itself: what they say stands in the columns of the run and in its details."""
-_GROUPS: Final = {"run": "environment"}
+_GROUPS: Final = {"run": "environment", "param": "more params", "tag": "more tags"}
 """Groups of details that are compared under another name, beside "environment" and "dataset"."""
 _NOT_COMPARED: Final = frozenset({"experiment", "logged model", "registered model", "media", "metric"})
 """Groups of what runs made: each run its own; and of what is the same for all runs of an experiment."""
@@ -43,24 +43,17 @@ def facts_of(workspace: Workspace, runs: Sequence[RunKey], details: Details | No
         One a run, in their order.
     """
     columns = _run_facts(workspace, runs)
+    params, metrics, tags = (workspace.catalog.values_of(kind, runs) for kind in ("params", "metrics", "tags"))
     return [
         {
             "run": columns.get(run, {}),
-            "param": _texts(workspace.catalog, "params", run),
-            "metric": dict(workspace.catalog.metrics_of(run).select("key", "last").drop_nulls().iter_rows()),
-            "tag": {
-                key: value
-                for key, value in _texts(workspace.catalog, "tags", run).items()
-                if not key.startswith(_OWN_TAGS)
-            },
+            "param": params[run],
+            "metric": metrics[run],
+            "tag": {key: value for key, value in tags[run].items() if not key.startswith(_OWN_TAGS)},
             **((details or {}).get(run, {})),
         }
         for run in runs
     ]
-
-
-def _texts(catalog: Catalog, kind: str, run: RunKey) -> dict[str, str]:
-    return dict(catalog.texts_of(kind, run).iter_rows())
 
 
 def _run_facts(workspace: Workspace, runs: Sequence[RunKey]) -> dict[RunKey, dict[str, Value]]:

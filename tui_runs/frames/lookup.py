@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 from rich.cells import cell_len
 
+from tui_runs.analysis.columns import split_aggregate, with_aggregate
 from tui_runs.display import MISSING, STATUS_GLYPHS, clip, moment, printable
 from tui_runs.errors import UnknownRunError, UsageError
 from tui_runs.frames.catalog import Catalog, Column, RunKey
@@ -103,7 +104,7 @@ def find_column(catalog: Catalog, text: str, derived: Sequence[str] = ()) -> str
 
     Args:
         catalog: the runs; while it holds none, every name with a kind in front is taken as it is.
-        text: as typed.
+        text: as typed; `min(metrics.loss)` and the like too, see `tui_runs.analysis.columns.AGGREGATES`.
         derived: names that exist beside those of the catalog.
 
     Raises:
@@ -111,6 +112,9 @@ def find_column(catalog: Catalog, text: str, derived: Sequence[str] = ()) -> str
     """
     if text in RUNS or text in derived:
         return text
+    aggregate, metric = split_aggregate(text)
+    if aggregate != "last":
+        return with_aggregate(aggregate, find_column(catalog, metric, derived))
     kind, key = Column.of(text)
     keys = {kind: set(catalog.keys(kind)) for kind in KINDS}
     if kind in keys and (key in keys[kind] or not len(catalog)):

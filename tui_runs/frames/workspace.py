@@ -99,6 +99,7 @@ class Workspace:
         self.catalog = Catalog()
         self.histories = Histories()
         self.sources: dict[str, OpenSource] = {}
+        self._paused: list[ReadAhead[RunBatch]] = []
 
     def open(self, found: Sequence[Found], options: dict[str, dict[str, OptionValue]] | None = None) -> None:
         """Open stores; nothing is read yet.
@@ -122,6 +123,12 @@ class Workspace:
         """
         for opened in self.sources.values():
             opened.ahead = ReadAhead(opened.scan(first))
+            self._paused.append(opened.ahead)
+
+    def go_on(self) -> None:
+        """The first runs are on the screen: read the others."""
+        while self._paused:
+            self._paused.pop().go_on()
 
     def apply_batch(self, name: str, batch: RunBatch) -> None:
         """Take in a batch of runs of a source."""

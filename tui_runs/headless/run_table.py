@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from tui_runs.analysis.columns import split_aggregate
 from tui_runs.analysis.direction import best_places, direction_of
 from tui_runs.analysis.ordering import as_numbers
 from tui_runs.analysis.ranking import by_interest
@@ -74,12 +75,15 @@ def table_columns(frame: pl.DataFrame, ranks: dict[str, int], *, in_full: bool) 
 
 def _titles(names: Sequence[str]) -> dict[str, str]:
     """Keys without their kind, where that names one column only."""
-    keys = [_TITLES.get(name, Column.of(name).key) for name in names]
+    keys = [_TITLES.get(name, Column.of(split_aggregate(name)[1]).key) for name in names]
     return {name: printable(key if keys.count(key) == 1 else name) for name, key in zip(names, keys, strict=True)}
 
 
 def _column(values: pl.Series, title: str, rank: int, in_full: bool) -> TextColumn:
-    kind, key = Column.of(values.name)
+    aggregate, column = split_aggregate(values.name)
+    kind, key = Column.of(column)
+    if kind == "metrics" and aggregate not in ("last", "min", "max"):
+        return TextColumn(title, [MISSING if value is None else f"{value}" for value in values], True, rank=rank)
     if kind == "metrics":
         best = best_places(values.to_list(), direction_of(key))
         styles: list[Style] = [

@@ -1,0 +1,1 @@
+"""Files that hold several runs: databases, archives, tables of runs."""
