@@ -35,15 +35,16 @@ class TestViews:
             screen = main_of(pilot)
             await pilot.press("slash", *"cifar", "enter", "space", "space", "d", "d")
             await settle(pilot)
-            await pilot.press("right", "right", "right", "right", "s", "h")
+            await pilot.press("right", "right", "right", "right", "s", "h", "e", "y")
             await settle(pilot)
-            view, marks = screen.view, list(screen.marks.runs)
+            view, marks, charts = screen.view, list(screen.marks.runs), screen.below.charts.state
+            assert charts.smoothing
             assert view.columns
             await views_screen(pilot)
             await pilot.press(*"my view", "enter")
             await until(pilot, lambda: isinstance(pilot.app.screen, MainScreen))
             assert ViewStore([s.source.uri for s in pilot.app.workspace.sources.values()]).names() == ["my view"]
-            await pilot.press("c", "2", "o", "slash", "escape", "C", "r", "escape")
+            await pilot.press("e", "y", "c", "2", "o", "slash", "escape", "C", "r", "escape")
             await settle(pilot)
             assert screen.view.where == ""
             shown = await views_screen(pilot)
@@ -53,6 +54,7 @@ class TestViews:
             await settle(pilot)
             assert screen.view == view
             assert screen.marks.runs == marks
+            assert screen.below.charts.state == charts
             assert screen.below.pane == "compare"
             assert not screen.below.comparing.differing_only
             assert screen.query_one(FilterBar).field.value == "cifar"

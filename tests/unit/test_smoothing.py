@@ -175,4 +175,3 @@ def test_parsed(text, label):
 def test_not_parsed(text):
     with pytest.raises(UsageError, match="no way to smooth"):
         parse_smoothing(text)
-

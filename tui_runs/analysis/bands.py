@@ -125,12 +125,16 @@ def _by_column(x: Floats, y: Floats, edges: Floats, at: Floats) -> _Values:
     finite = np.isfinite(y)
     kept_x, kept_y = (x, y) if finite.all() else (x[finite], y[finite])
     bounds: Positions = kept_x.searchsorted(edges)
-    filled = np.flatnonzero(np.diff(bounds))
-    mean, low, high = _interpolated(x, y, at)
-    if len(filled):
-        starts = bounds[filled]
+    filled = np.diff(bounds) > 0
+    means = np.full(len(at), np.nan)
+    lows, highs = means.copy(), means.copy()
+    if filled.any():
+        starts = bounds[:-1][filled]
         within = kept_y[: bounds[-1]]
-        mean, low, high = mean.copy(), low.copy(), high.copy()
-        mean[filled] = np.add.reduceat(within, starts) / (bounds[filled + 1] - starts)
-        low[filled], high[filled] = np.minimum.reduceat(within, starts), np.maximum.reduceat(within, starts)
-    return _Values(mean, low, high)
+        means[filled] = np.add.reduceat(within, starts) / np.diff(bounds)[filled]
+        lows[filled], highs[filled] = np.minimum.reduceat(within, starts), np.maximum.reduceat(within, starts)
+    first, last = (x[0], x[-1]) if len(x) else (np.inf, -np.inf)
+    between = ~filled & (at > first) & (at < last)
+    if between.any():  # this takes more than all of the above
+        means[between], lows[between], highs[between] = _interpolated(x, y, at[between])
+    return _Values(means, lows, highs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -12,9 +12,9 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from tui_runs.adapter import Change, Focus
-from tui_runs.capabilities import Detailed, WithArtifacts
+from tui_runs.capabilities import Detailed, WithArtifacts, WithLogs
 from tui_runs.display import printable
-from tui_runs.errors import ArtifactError
+from tui_runs.errors import ArtifactError, TuiRunsError
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.comparison import read_details
 from tui_runs.frames.histories import SeriesKey
@@ -27,6 +27,7 @@ from tui_runs.tui.messages import (
     ComparedRead,
     DetailsRead,
     HistoryRead,
+    LogAnswered,
     ReaderFailed,
     SourceChanged,
     SourceLost,
@@ -195,6 +196,11 @@ class TuiRunsApp(App[int]):
         if self.main is not None:
             self.main.below.files.take_content(message.run, message.path, message.content)
 
+    def on_log_answered(self, message: LogAnswered) -> None:
+        """Part of a run's console log, or what else the pane asked about it."""
+        if self.main is not None:
+            self.main.below.log_pane.take_answer(message.question, message.answer)
+
     def on_reader_failed(self, message: ReaderFailed) -> None:
         """An adapter failed in a way that nobody foresaw."""
         self._show_failure(message.what, message.details)
@@ -246,6 +252,21 @@ class TuiRunsApp(App[int]):
                 return ArtifactRead(run, path, error)
 
         self._details.ask("preview", read)
+
+    def ask_log(self, run: RunKey, question: int, ask: Callable[[WithLogs], object]) -> bool:
+        """Have something about a run's console logs read; False where its source keeps none."""
+        source = self.workspace.sources[run.source].source
+        if self._details is None or not isinstance(source, WithLogs):
+            return False
+
+        def read() -> LogAnswered:
+            try:
+                return LogAnswered(question, ask(source))
+            except TuiRunsError as error:
+                return LogAnswered(question, error)
+
+        self._details.ask("log", read)
+        return True
 
     def follow(self, on: bool) -> None:
         """Follow the stores, or hold still."""

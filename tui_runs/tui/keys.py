@@ -146,6 +146,13 @@ MAIN: Final = (
     Key("view.charts", "2", "pane('charts')", "charts", "Show the charts alone"),
     Key("view.run", "3,enter", "pane('run')", "run", "Show everything about the run under the cursor"),
     Key("view.files", "4", "pane('files')", "files", "Show the files of the run under the cursor"),
+    Key(
+        "view.log_pane",
+        "5",
+        "pane('log')",
+        "log",
+        "Show what the run under the cursor printed; there / n N search, w wraps, [ ] other logs",
+    ),
     Key("view.zoom", "z", "zoom", "zoom", "Give the table, or what is below it, the whole screen, and back", True),
     Key("view.next_pane", "tab", "next_pane", "other pane", "Go to the table, or to what is below it"),
     Key("view.trend", "t", "trend", "trend", "Trend of the metric under the column cursor"),

@@ -125,6 +125,20 @@ class ArtifactRead(RunMessage):
         self.content = content
 
 
+class LogAnswered(Message):
+    """A question of the log pane was answered.
+
+    Args:
+        question: its number.
+        answer: what was read, or why it was not.
+    """
+
+    def __init__(self, question: int, answer: object) -> None:
+        super().__init__()
+        self.question = question
+        self.answer = answer
+
+
 class ReaderFailed(Message):
     """A reader met an error that nobody expected; it has ended.
 

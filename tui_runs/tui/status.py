@@ -48,9 +48,15 @@ def pane_tabs(pane: str, marked: int, has_run: bool, compared: Sequence[str] = (
     """
     left = [
         Piece(f" {title} ", "chosen" if name == pane else "muted", f"pane('{name}')")
-        for name, title in (("compare", "Compare"), ("charts", "Charts"), ("run", "Run"), ("files", "Files"))
+        for name, title in (
+            ("compare", "Compare"),
+            ("charts", "Charts"),
+            ("run", "Run"),
+            ("files", "Files"),
+            ("log", "Log"),
+        )
     ]
-    if pane in ("run", "files"):
+    if pane in ("run", "files", "log"):
         return left, [Piece("the run under the cursor ", "muted")] if has_run else []
     if compared:
         return left, [Piece(f"{' · '.join(compared)} ", "muted")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tui_runs.analysis.columns import split_aggregate
 from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.selection import known_columns
+from tui_runs.tui.chart_settings import from_settings, to_settings
 from tui_runs.tui.comparing import Comparing
 from tui_runs.tui.runs_view import NEWEST_FIRST, NOT_IN_CATALOG, RunsView
 from tui_runs.tui.saved_views import SavedView
@@ -28,7 +29,8 @@ def capture(screen: MainScreen) -> SavedView:
     }
     usual = {"differing_only": True, "each_before": False, "ignore": [], "baseline": ""}
     chosen = {key: value for key, value in compare.items() if value != usual[key]}
-    return SavedView(screen.view, tuple(screen.marks.runs), screen.below.pane, chosen)
+    charts = to_settings(screen.below.charts.state)
+    return SavedView(screen.view, tuple(screen.marks.runs), screen.below.pane, chosen, charts)
 
 
 def restore(screen: MainScreen, saved: SavedView) -> list[str]:
@@ -54,6 +56,7 @@ def restore(screen: MainScreen, saved: SavedView) -> list[str]:
         baseline=next((run for run in marks if run.run_id == compare.get("baseline")), None),
         details=screen.below.comparing.details,
     )
+    screen.below.charts.look(from_settings(saved.charts))
     screen.look(view)
     screen.show_filter(view.where)
     if saved.pane:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Final
 
+from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui_runs.tui import keys
+from tui_runs.tui.widgets.diff_view import DiffView
 from tui_runs.tui.widgets.filter_bar import FilterInput
-from tui_runs.tui.widgets.frame_table import FrameTable
+from tui_runs.tui.widgets.frame_table import MOVES, FrameTable
 
 _GROUPS = {
     "runs": "Runs",
@@ -42,45 +46,69 @@ _SPELT = {
 }
 
 
+_WIDE: Final = 150
+"""Columns of a terminal in which two lists of keys stand beside each other."""
+_ELSEWHERE: Final = {
+    "In the table": FrameTable.BINDINGS,
+    "In the filter": FilterInput.BINDINGS,
+    "In the comparison": [binding for binding in DiffView.BINDINGS if binding not in MOVES],
+}
+
+
 class HelpScreen(ModalScreen[None]):
     """Lists every key and what it does."""
 
     CSS_PATH = "dialog.tcss"
+    DEFAULT_CSS = """
+    HelpScreen .dialog Horizontal { height: auto; }
+    HelpScreen .dialog Horizontal Static { width: 1fr; padding: 0 2 0 0; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter", "dismiss", "close", id="help.close", tooltip="Close the help")
     ]
 
     def compose(self) -> ComposeResult:
-        """One text that scrolls."""
+        """The keys in a text that scrolls; in two where there is room beside each other."""
+        sections = self._sections()
+        columns = [sections]
+        if self.app.size.width >= _WIDE:
+            lines = [section.row_count + 1 for section in sections]
+            half = min(range(len(sections)), key=lambda at: abs(2 * sum(lines[:at]) - sum(lines)))
+            columns = [sections[:half], sections[half:]]
         with Vertical(classes="dialog"):
             yield Static("Keys", classes="dialog-title", markup=False)
-            with VerticalScroll(can_focus=True):
-                yield Static(self._text(), markup=False)
+            with VerticalScroll(can_focus=True), Horizontal():
+                for column in columns:
+                    yield Static(Group(*column), markup=False)
             yield Static(_MOUSE, classes="dialog-keys", markup=False)
 
-    def _text(self) -> Text:
-        key_look = f"bold {self.app.theme_variables.get('primary', '')}"
-        muted = self.app.theme_variables.get("muted", "")
-        text = Text()
+    def on_mount(self) -> None:
+        """Two columns need more room than other dialogs."""
+        if self.app.size.width >= _WIDE:
+            self.query_one(".dialog").styles.width = "96%"
+
+    def _sections(self) -> list[Table]:
+        found = []
         for group, title in _GROUPS.items():
-            text.append(f"{title}\n", muted)
-            for key in keys.MAIN:
-                if key.id.split(".")[0] == group:
-                    _line(text, key.spelt if key.shown else _spell(key.keys), key.says, key_look)
-            text.append("\n")
-        for title, bindings in (("In the table", FrameTable.BINDINGS), ("In the filter", FilterInput.BINDINGS)):
-            text.append(f"{title}\n", muted)
-            for binding in bindings:
-                if isinstance(binding, Binding):
-                    _line(text, _spell(binding.key), binding.tooltip or binding.description, key_look)
-            text.append("\n")
-        return text
+            of_group = [key for key in keys.MAIN if key.id.split(".")[0] == group]
+            lines = [(key.spelt if key.shown else _spell(key.keys), key.says) for key in of_group]
+            found.append(self._section(title, lines))
+        for title, bindings in _ELSEWHERE.items():
+            own = [one for one in bindings if isinstance(one, Binding)]
+            found.append(self._section(title, [(_spell(one.key), one.tooltip or one.description) for one in own]))
+        return found
+
+    def _section(self, title: str, lines: Sequence[tuple[str, str]]) -> Table:
+        variables = self.app.theme_variables
+        look, muted = f"bold {variables.get('primary', '')}", variables.get("muted", "")
+        section = Table(box=None, show_header=False, expand=True, title=title, title_justify="left", title_style=muted)
+        section.add_column(width=12, style=look, no_wrap=True)
+        section.add_column(ratio=1)
+        for spelt, says in lines:
+            section.add_row(Text(spelt), Text(says))
+        section.add_row()
+        return section
 
 
 def _spell(keys_of: str) -> str:
     return " ".join(_SPELT.get(key, key) for key in keys_of.split(","))
-
-
-def _line(text: Text, spelt: str, says: str, look: str) -> None:
-    text.append(f"  {spelt:<14}", look)
-    text.append(f"{says}\n")

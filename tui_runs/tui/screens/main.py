@@ -36,6 +36,7 @@ from tui_runs.tui.widgets.columns import Cell, TableColumn
 from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.filter_bar import FilterBar, FilterInput
 from tui_runs.tui.widgets.frame_table import FrameTable
+from tui_runs.tui.widgets.log_pane import LogPane
 
 if TYPE_CHECKING:
     import polars as pl
@@ -206,6 +207,7 @@ class MainScreen(DialogActions, ChartActions):
         return trend_cells(window, self.trended, self.app.workspace.histories, self.marks.looks(), 18)
 
     def _update_below(self) -> None:
+        self.app.workspace.go_on()
         self.below.better = self.view.better
         self.below.update_pane()
         self._ask_for_points()
@@ -286,6 +288,11 @@ class MainScreen(DialogActions, ChartActions):
     def _read_file(self, event: FilesPane.ContentWanted) -> None:
         self.app.read_artifact(event.run, event.path, MOST_BYTES)
 
+    @on(LogPane.Wanted)
+    def _read_log(self, event: LogPane.Wanted) -> None:
+        if not self.app.ask_log(event.run, event.question, event.read):
+            self.below.log_pane.say("This kind of store keeps no console log.")
+
     @on(ChartGrid.PageChanged)
     def _page_changed(self) -> None:
         self.update_soon("below")
@@ -340,7 +347,7 @@ class MainScreen(DialogActions, ChartActions):
         self.update_soon("below")
 
     def action_pane(self, name: str) -> None:
-        """Show a pane below the table: "compare", "charts", "run" or "files"."""
+        """Show a pane below the table: "compare", "charts", "run", "files" or "log"."""
         self.below.choose(name)
         if self.has_class("-only-table") or self.has_class("-only-below"):
             self._go(below=True)

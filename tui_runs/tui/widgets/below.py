@@ -1,4 +1,4 @@
-"""What lies below the table: comparison, curves, all about one run, or its files."""
+"""What lies below the table: comparison, curves, all about one run, its files, or its log."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tui_runs.tui.widgets.charts_pane import ChartsPane
 from tui_runs.tui.widgets.diff_view import DiffView
 from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.frame_table import FrameTable, TableMessage
+from tui_runs.tui.widgets.log_pane import LogPane
 from tui_runs.tui.widgets.run_pane import RunDetails, RunPane
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ MOST_CURVES: Final = 50
 
 
 class Below(Vertical):
-    """Four panes, one of them shown. It takes what it shows from the workspace when it is told to.
+    """Five panes, one of them shown. It takes what it shows from the workspace when it is told to.
 
     Args:
         workspace: where the runs are.
@@ -81,6 +82,7 @@ class Below(Vertical):
         self._compared: tuple[RunKey, ...] = ()
         self.charts = ChartsPane(workspace)
         self.files = FilesPane(id="files")
+        self.log_pane = LogPane(id="log")
         self._details: tuple[RunKey, pl.DataFrame] | None = None
         self._details_of: object = None
 
@@ -93,6 +95,7 @@ class Below(Vertical):
                 yield self.charts
             yield RunPane(id="run")
             yield self.files
+            yield self.log_pane
 
     @property
     def diff(self) -> DiffView:
@@ -119,7 +122,7 @@ class Below(Vertical):
         return HtmlCharts("Curves, by step", legend, charts)
 
     def choose(self, pane: str) -> None:
-        """Show another pane: "compare", "charts", "run" or "files"."""
+        """Show another pane: "compare", "charts", "run", "files" or "log"."""
         self.pane = pane
         self.set_class(pane == "compare", "-compare")
         self.query_one("#panes", ContentSwitcher).current = "charts" if pane == "compare" else pane
@@ -127,7 +130,8 @@ class Below(Vertical):
     def focus_pane(self) -> None:
         """Give the keys to what scrolls."""
         if self.pane != "charts":
-            self.query_one({"run": "#run", "files": "#files-tree", "compare": "#diff"}[self.pane]).focus()
+            panes = {"run": "#run", "files": "#files-tree", "compare": "#diff", "log": "#log-lines"}
+            self.query_one(panes[self.pane]).focus()
 
     def charted(self) -> list[RunKey]:
         """The runs whose curves are drawn: the marked ones, or else the one under the cursor, or those of its group."""
@@ -136,7 +140,7 @@ class Below(Vertical):
 
     def series(self) -> list[SeriesKey]:
         """The curves on the screen."""
-        if not self.display or self.pane in ("run", "files"):
+        if not self.display or self.pane in ("run", "files", "log"):
             return []
         return self.charts.series(self.charted())
 
@@ -148,6 +152,8 @@ class Below(Vertical):
             self.query_one(RunPane).show(self._run_details(), self._workspace.now())
         elif self.pane == "files":
             self.files.show(self._cursor_run())
+        elif self.pane == "log":
+            self.log_pane.show(self._cursor_run())
         else:
             runs = self.charted()
             self._update_charts(runs)

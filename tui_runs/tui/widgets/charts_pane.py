@@ -52,6 +52,8 @@ class ChartsPane(ChartGrid):
         self._runs: tuple[RunKey, ...] = ()
         self._metrics_of: tuple[RunKey, ...] | None = None
         self._known_metrics: list[str] = []
+        self._differing_of: object = None
+        self._differing_texts: list[str] = []
         self._whole: Span | None = None
         self._own_x: dict[RunKey, dict[str, str]] = {}
         """By run and metric, the metric that it was logged over."""
@@ -145,8 +147,10 @@ class ChartsPane(ChartGrid):
         self, looks: Mapping[RunKey, Look], names: Mapping[RunKey, str], drawn: Sequence[Drawn]
     ) -> list[LegendEntry]:
         """The legend; for one large chart with the values of every run and the params in which they differ."""
+        if self.state.bands is not None:
+            return [LegendEntry(one.label, one.colour, one.dash) for part in drawn[:1] for one in part.ribbons]
         plain = [LegendEntry(names.get(run, ""), look.colour, look.dash) for run, look in looks.items()]
-        if not self.state.single or not drawn or self.state.bands is not None:
+        if not self.state.single or not drawn:
             return plain
         facts = self._values(drawn[0], list(looks))
         params = self._differing(list(looks))
@@ -170,11 +174,16 @@ class ChartsPane(ChartGrid):
         return list(zip(*texts, strict=True))
 
     def _differing(self, runs: Sequence[RunKey]) -> list[str]:
-        """Of every run the params that are not the same in all."""
+        """Of every run the params that are not the same in all; 1 ms a run, and so not worked out for every key."""
+        seen = (tuple(runs), self._workspace.catalog.runs_version)
+        if self._differing_of == seen:
+            return self._differing_texts
         params = [dict(self._workspace.catalog.texts_of("params", run).iter_rows()) for run in runs]
         keys = dict.fromkeys(key for some in params for key in some)
         differing = [key for key in keys if len({some.get(key) for some in params}) > 1]
-        return [" ".join(f"{key}={some[key]}" for key in differing if key in some) for some in params]
+        self._differing_of = seen
+        self._differing_texts = [" ".join(f"{key}={some[key]}" for key in differing if key in some) for some in params]
+        return self._differing_texts
 
     # --- metrics with an x of their own ---------------------------------------------------------------------------
 

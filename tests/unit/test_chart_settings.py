@@ -1,0 +1,51 @@
+"""Charts' settings: what is written is read again, and what is not understood is as at the beginning."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_runs.analysis.chart_choices import LEVELS, Kind, Smoothing, Spread, XAxis
+from tui_runs.tui.chart_settings import from_settings, to_settings
+from tui_runs.tui.charting import ChartSize, ChartState, YScale, Zoom
+
+numbers = st.floats(-1e9, 1e9)
+smoothings = st.builds(
+    lambda kind, level: Smoothing().stronger(1).of_kind(kind).stronger(level) if kind is not Kind.NONE else Smoothing(),
+    st.sampled_from(Kind),
+    st.integers(0, LEVELS),
+)
+states = st.builds(
+    ChartState,
+    x=st.sampled_from(XAxis),
+    x_metric=st.text(max_size=9),
+    log_x=st.booleans(),
+    y=st.sampled_from(YScale),
+    smoothing=smoothings,
+    zoom=st.none() | st.builds(Zoom, numbers, numbers, st.booleans()),
+    name=st.text(max_size=9),
+    prefix=st.text(max_size=9),
+    single=st.booleans(),
+    size=st.sampled_from(ChartSize),
+    ignore_outliers=st.booleans(),
+    bands=st.none() | st.sampled_from(Spread),
+)
+
+
+@given(states)
+def test_what_is_written_is_read_again(state: ChartState) -> None:
+    assert from_settings(to_settings(state)) == state
+
+
+def test_nothing_is_written_of_what_is_as_at_the_beginning() -> None:
+    assert to_settings(ChartState()) == {}
+    assert to_settings(ChartState(single=True, cursor=3.0)) == {"single": True}
+
+
+SETTINGS = ("x", "x_metric", "log_x", "y", "smoothing", "zoom", "zoom_at_end", "name", "single", "size", "bands")
+VALUES = st.none() | st.integers() | st.text() | st.lists(st.integers() | st.text(), max_size=3)
+
+
+@given(st.dictionaries(st.sampled_from(SETTINGS), VALUES))
+def test_anything_may_stand_in_a_file(settings: dict[str, object]) -> None:
+    assert isinstance(from_settings(settings), ChartState)
