@@ -29,7 +29,7 @@ from tui_runs.sources.discover import find
 from tui_runs.tui.app import TuiRunsApp
 
 # Textual reads the first when an app is made.
-os.environ.update(TEXTUAL_ANIMATIONS="none", TZ="UTC")
+os.environ.update(TEXTUAL_ANIMATIONS="none", TZ="UTC", COLORTERM="truecolor", TERM="xterm-256color")
 time.tzset()
 
 HERE = Path(__file__).parent
@@ -65,9 +65,15 @@ class Picture:
 BEST_OF_CIFAR = ("slash", *"cifar", "enter", "right", "right", "right", "right", "s")
 """Narrow down to one experiment, and sort by its loss."""
 
+GROUPED = ("M", *["down"] * 9, "space", "escape")
+"""Runs that share the optimizer as one row."""
+
 PICTURES = (
     Picture("main", WIDE, (*BEST_OF_CIFAR, "space", "space", "down", "space", "d")),
-    Picture("charts", WIDE, (*BEST_OF_CIFAR, "space", "space", "down", "space")),
+    Picture("charts", WIDE, (*BEST_OF_CIFAR, "space", "space", "down", "space", "e", *["less_than_sign"] * 3)),
+    Picture("groups", WIDE, (*GROUPED, "end", "enter")),
+    Picture("columns", WIDE, ("C", *["down"] * 5, "a")),
+    Picture("matters", WIDE, ("A",)),
     Picture("light", WIDE, ("ctrl+t", *BEST_OF_CIFAR, "space", "space", "down", "space", "d")),
     Picture("run", WIDE, ("down", "down", "down", "enter")),
     Picture("filter", WIDE, ("slash", *"val/loss < 0.22 and params.lr >= 1e-3", "enter", "space", "space", "x")),

@@ -25,6 +25,8 @@ os.environ.update(
     MLFLOW_DISABLE_TELEMETRY="true",
     DO_NOT_TRACK="true",
     GIT_PYTHON_REFRESH="quiet",
+    COLORTERM="truecolor",  # what charts look like depends on it
+    TERM="xterm-256color",
     XDG_CACHE_HOME=_HOME.name + "/cache",
     XDG_CONFIG_HOME=_HOME.name + "/config",
     XDG_STATE_HOME=_HOME.name + "/state",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from tui_runs import __version__
 from tui_runs.errors import UsageError
@@ -249,11 +250,28 @@ def history(
     write_history(Stores(sources, adapter, given_options(ctx)), runs, metrics, chosen, path)
 
 
+_KINDS: Final = ("scatter", "box", "histogram")
+_OPTIONS_OF_KINDS: Final = {
+    **dict.fromkeys(("x", "smooth", "symlog_y", "ignore_outliers"), ("curve",)),
+    "where": _KINDS,
+    "against": ("scatter", "box"),
+    "log_x": ("curve", "scatter", "histogram"),
+    "log_y": ("curve", "scatter", "box"),
+}
+
+
 @program.command(cls=AdapterCommand)
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
 @_source_options
 @click.option("-m", "--metric", "metrics", metavar="METRIC", multiple=True, help="What to draw; may be given several "
               "times. Default: the metric that people look at first.")  # fmt: skip
+@click.option("--kind", type=click.Choice(["curve", *_KINDS]), default="curve", show_default=True, help="Curves of "
+              "RUNs; or what runs have in common: a metric against a column, its spread by category, how often it has "
+              "which value.")  # fmt: skip
+@click.option("--against", metavar="COLUMN", help="What a scatter or boxes hold the metric against, such as params.lr, "
+              "duration or another metric.")  # fmt: skip
+@click.option("--where", default="", metavar="FILTER", help="Of a scatter, boxes or a histogram: only runs that pass; "
+              "see `ls --help`.")  # fmt: skip
 @click.option("--x", metavar="step|time|relative|METRIC", help="What over. Default: the step, or what the metric "
               "itself was logged over.")  # fmt: skip
 @click.option("--smooth", metavar="HOW", default="none", help="0.9 or ema:0.9 (as TensorBoard and W&B), time-ema:0.9, "
@@ -274,20 +292,80 @@ def plot(
     sources: tuple[str, ...],
     adapter: str | None,
     metrics: tuple[str, ...],
+    kind: Any,
     smooth: str,
     data: bool,
     path: str | None,
     **wish: Any,
 ) -> None:
-    """Draw the curves of RUNs, a chart for each METRIC.
+    """Draw the curves of RUNs, a chart for each METRIC; or another kind of figure.
 
     Every spike is seen, however long the curves are; what is not finite is a gap with a mark, and counted in the title.
-    """
-    from tui_runs.analysis.chart_choices import parse_smoothing  # noqa: PLC0415
-    from tui_runs.headless.plot import Wish, plot_runs  # noqa: PLC0415
 
+    A scatter, boxes and a histogram show the last values of METRIC, or min(metrics.loss) and the like, of every run
+    where none is named. A digit in a scatter is so many runs in one place.
+    """
     stores = Stores(sources, adapter, given_options(ctx))
-    plot_runs(stores, runs, metrics, Wish(smoothing=parse_smoothing(smooth), **wish), data=data, path=path)
+    _refuse_others(ctx, kind)
+    if kind == "curve":
+        from tui_runs.analysis.chart_choices import parse_smoothing  # noqa: PLC0415
+        from tui_runs.headless.plot import Wish, plot_runs  # noqa: PLC0415
+
+        if not runs:
+            raise click.MissingParameter(ctx=ctx, param_hint="'RUN...'", param_type="argument")
+        curves = {name: value for name, value in wish.items() if name not in ("where", "against")}
+        plot_runs(stores, runs, metrics, Wish(smoothing=parse_smoothing(smooth), **curves), data=data, path=path)
+    else:
+        from tui_runs.headless.figures import FigureWish, plot_figures  # noqa: PLC0415
+
+        own = {name: value for name, value in wish.items() if name not in ("x", "symlog_y", "ignore_outliers")}
+        plot_figures(stores, runs, metrics, FigureWish(kind, **own), data=data, path=path)
+
+
+def _refuse_others(ctx: click.Context, kind: str) -> None:
+    """Refuse the options of `plot` that do nothing for a kind: silence would look as if they had done it."""
+    for name, kinds in _OPTIONS_OF_KINDS.items():
+        if kind not in kinds and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"{flag} is not for --kind {kind}.", f"It is for {', '.join(kinds)}.")
+
+
+@program.command(cls=AdapterCommand)
+@click.argument("source", metavar="[SOURCE]", required=False)
+@click.argument("run", metavar="[RUN]", required=False)
+@_adapter
+@click.option("-m", "--metric", "metrics", metavar="METRIC", multiple=True, help="Only this metric; may be given "
+              "several times.")  # fmt: skip
+@click.option("--every", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Write no more often, and "
+              "then the newest value of each metric only. Default: every point, at once.")  # fmt: skip
+@click.option("--until-done", is_flag=True, help="End when the run ends, with exit code 0 where it finished, 1 where "
+              "it failed, was killed or was deleted.")  # fmt: skip
+@_format("lines", "jsonl")
+@click.pass_context
+def tail(
+    ctx: click.Context,
+    /,
+    source: str | None,
+    run: str | None,
+    adapter: str | None,
+    format_name: str | None,
+    **asked: Any,
+) -> None:
+    """Write the points of RUN as they are logged.
+
+    Without RUN: of every run that is running, and of those that begin; where none is running, of the latest. A lone
+    argument is a SOURCE where there is such a path, or where it looks like a path or a URL; else it is a RUN.
+
+    The lines are for people: one a step, the last ten of what was logged before. jsonl is for programs: every point
+    from the first on, once, and {"run_id": ..., "status": ..., "time": ...} where the status of a run turns. A run
+    whose store does not tell how it ended is followed until ctrl+c.
+    """
+    from tui_runs.headless.tail import TailWish, is_source, tail_runs  # noqa: PLC0415
+
+    if source is not None and run is None and not is_source(source):
+        source, run = None, source
+    stores = Stores((source,) if source is not None else (), adapter, given_options(ctx))
+    ctx.exit(tail_runs(stores, TailWish(run, as_json=format_name == "jsonl", **asked)))
 
 
 @program.command(cls=AdapterCommand)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +17,7 @@ from tests.adapters.ledger import Following, read_all
 from tui_runs.adapter import Focus, RunBatch
 from tui_runs.capabilities import Detailed
 from tui_runs.schema import DETAILS, HISTORY, METRICS, PARAMS, RUNS, TAGS, conform, empty
-from tui_runs_dirs import DirsAdapter, dir_store
+from tui_runs_dirs import DirsAdapter, dir_store, known_collection
 from tui_runs_dirs.files import NotReadError, stamp_of
 from tui_runs_dirs.layout import Claim, Collection, CollectionReading, Stamp
 from tui_runs_dirs.walk import Directory
@@ -39,12 +42,16 @@ class Trials:
         history = (
             pl.DataFrame(rows, schema=["run_id", "key", "step", "value"], orient="row") if rows else empty(HISTORY)
         )
-        runs = pl.DataFrame({"run_id": list(said), "name": list(said), "status": ["finished"] * len(said)})
+        state = os.stat(self.path)
+        written = datetime.fromtimestamp(state.st_mtime, UTC)
+        statuses = ["running" if name.startswith("open") else "finished" for name in said]
+        runs = pl.DataFrame({"run_id": list(said), "name": list(said), "status": statuses, "updated": written})
         runs = runs.with_columns(parent_id=pl.when(pl.col("run_id") != "t0").then(pl.lit("t0")))
         details = pl.DataFrame({"run_id": list(said), "group": "trial", "item": "x", "key": "n", "value": "1"})
         metrics = conform(history.select("run_id", "key", last="value").unique("run_id", keep="last"), METRICS)
         batch = RunBatch(conform(runs, RUNS), empty(PARAMS), empty(TAGS), metrics)
-        return CollectionReading(batch, conform(history, HISTORY).select(list(HISTORY)), conform(details, DETAILS))
+        points = conform(history, HISTORY).select(list(HISTORY))
+        return CollectionReading(batch, points, conform(details, DETAILS), tells_ends="open-ended" not in said)
 
 
 class TrialsLayout:
@@ -93,6 +100,53 @@ def test_history_goes_on_and_restarts(place: Path) -> None:
     third = source.history(ids, ["loss"], second.cursor)
     assert third.frame["value"].to_list() == [7.0, 8.0]
     assert third.restarted == {("study/trials.json/t0", "loss")}
+
+
+def test_status_by_the_age_of_the_last_write(place: Path) -> None:
+    path = place / "study" / "trials.json"
+
+    def statuses(minutes: float) -> set[str]:
+        os.utime(path, (time.time() - 60 * minutes,) * 2)
+        said = read_all(DirsAdapter().open(str(place), {"stale-minutes": 30.0}))
+        return {run["status"] for run in said.runs.values()}
+
+    write(place, open=[1.0], done=[1.0])
+    assert statuses(29) == {"running", "finished"}
+    assert statuses(31) == {"stale", "finished"}
+    write(place, **{"open-ended": [1.0]})
+    assert statuses(29) == {"running"}
+    assert statuses(31) == {"finished"}
+
+
+def test_run_ages_though_nothing_is_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(place, open=[1.0])
+    source = DirsAdapter().open(str(place), {"stale-minutes": 30.0})
+    following = Following(source, read_all(source), Focus())
+    try:
+        assert following.ledger.runs["study/trials.json/open"]["status"] == "running"
+        following.until(lambda _: any(change.batch is None for change in following.changes), "that it has begun")
+        later = time.time() + 3600
+        monkeypatch.setattr(known_collection, "now", lambda: later)
+        following.until(lambda said: said.runs["study/trials.json/open"]["status"] == "stale", "that it is stale")
+    finally:
+        source.close()
+        following.ends()
+
+
+def test_what_could_not_be_read_is_tried_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database may be locked: no time of a write tells that it is not any more."""
+    write(place, t0=[1.0])
+    source = DirsAdapter().open(str(place), {})
+    read = Trials.read
+    monkeypatch.setattr(Trials, "read", lambda _: (_ for _ in ()).throw(NotReadError("It is locked.", "Wait.")))
+    following = Following(source, read_all(source), Focus())
+    try:
+        assert [problem.what for problem in following.ledger.problems.values()] == ["It is locked."]
+        monkeypatch.setattr(Trials, "read", read)
+        following.until(lambda said: said.runs and not said.problems, "that it could be read")
+    finally:
+        source.close()
+        following.ends()
 
 
 def test_changes_are_followed(place: Path) -> None:

@@ -182,3 +182,21 @@ def test_json_that_stays_broken_is_said(tmp_path: Path, follow: Follow, monkeypa
     (run / "config.json").write_text('{"lr": ')
     following.until(lambda said: said.problems, "that it is broken, though nothing happened any more")
     assert following.ledger.params_of("a") == {"lr": "1"}
+
+
+def test_run_that_a_walk_missed_is_told_when_it_is_back(lightning: Path) -> None:
+    """A walk that meets a tree which is just moved away finds no runs, and forgets what was read of them."""
+    source = DirsAdapter().open(str(lightning), {})
+    ledger = read_all(source)
+    logs, away = lightning / "lightning_logs", lightning / ".away"
+    logs.rename(away)
+    assert not read_all(source).runs
+    away.rename(logs)
+    with (logs / "version_0" / "metrics.csv").open("a") as file:
+        file.write("0,29,0.3\n")
+    following = Following(source, ledger, Focus())
+    try:
+        following.until(lambda said: said.count(RUN, "train_loss") == 3, "the new point")
+    finally:
+        source.close()
+        following.ends()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
 
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_runs_dirs.collections.gathering import Gathered, Points, metrics_of, status_now
+from tui_runs_dirs.collections.gathering import Gathered, Points, metrics_of
 from tui_runs_dirs.totals import totals_of
 
 ROWS = st.lists(
@@ -75,11 +74,3 @@ def test_nothing_is_said_of_runs_that_are_not_there() -> None:
     assert reading.history.rows() == [("here", "acc", 0, None, 0.5), ("here", "acc", 1, None, 0.25)]
     last = {key: (value, count) for key, value, count in reading.batch.metrics.select("key", "last", "count").rows()}
     assert last == {"acc": (0.25, 2), "loss": (1.5, 0)}  # a series is believed before a last value
-
-
-def test_status_by_the_age_of_the_last_write() -> None:
-    now = datetime.now(UTC)
-    assert status_now(now) == "running"
-    assert status_now(now - timedelta(minutes=11)) == "stale"
-    assert status_now(now - timedelta(minutes=11), otherwise="finished") == "finished"
-    assert status_now(None) == "unknown"

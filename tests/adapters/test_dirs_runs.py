@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.adapters.dirs_stores import csv_text
+from tests.adapters.event_files import file_of, scalar, write
 from tests.adapters.ledger import Ledger, read_all
-from tui_runs.adapter import Source
+from tui_runs.adapter import FromEnvironment, Source
 from tui_runs.errors import LocationError
 from tui_runs.sources.discover import find
 from tui_runs_dirs import DirsAdapter
@@ -77,6 +78,25 @@ class TestJoining:
         assert runs.keys() == {"/r/a", "/r/b", "/r/a/1/2/3/4/5/6/7"}
         assert [claim.prefix for claim in runs["/r/a"].claims] == ["", "tb/x/", "tb/y/"]
 
+    @pytest.mark.parametrize("place", ["tensorboard", "logs", "."])
+    def test_settings_beside_event_files_are_the_run_s(self, tmp_path: Path, place: str) -> None:
+        put(tmp_path / "exp" / "config.yaml", "lr: 0.1\n")
+        put(tmp_path / "exp" / "summary.json", {"best": 0.5})
+        write(tmp_path / "exp" / place, file_of([scalar("loss", 3, 0.25)]))
+        put(tmp_path / "exp" / "notes" / "config.yaml", "lr: 0.2\n")
+        said = scan(tmp_path)
+        assert said.runs.keys() == {"exp"}
+        assert said.params_of("exp") == {"lr": "0.1"}
+        assert values(said, "exp") == {"loss": 0.25, "best": 0.5}
+        assert said.tags_of("exp")["tool"] == "TensorBoard"
+
+    def test_what_another_tool_took_is_no_run_of_plain_files(self, tmp_path: Path) -> None:
+        """A directory of which some files are taken, and the others say nothing."""
+        put(tmp_path / "tuning_results.csv", [("trial", "lr", "loss"), (0, 0.1, 0.5), (1, 0.2, 0.25)])
+        put(tmp_path / "config.yaml", "seed: 1\n")
+        put(tmp_path / "README.md", "Results")
+        assert scan(tmp_path).runs.keys() == {"tuning_results.csv/0", "tuning_results.csv/1"}
+
     def test_higher_rank_reads_a_file_that_two_name(self) -> None:
         from tui_runs_dirs.readers.table_file import TableFile
 
@@ -90,6 +110,27 @@ class TestJoining:
         put(tmp_path / "exp" / "metrics.csv", LOSS)
         put(tmp_path / "exp" / "seed0" / "metrics.csv", LOSS)
         assert scan(tmp_path).runs.keys() == {"exp", "exp/seed0"}
+
+
+class TestDiscovery:
+    def test_directory_is_opened_once_and_its_files_not_again(self, tmp_path: Path) -> None:
+        put(tmp_path / "run" / "metrics.csv", LOSS)
+        put(tmp_path / "run" / "val.csv", LOSS)
+        for place in (tmp_path, tmp_path / "run"):
+            (store,) = find([str(place)])
+            assert store.location == str(place)
+        (store,) = find([str(tmp_path / "run" / "val.csv")])
+        assert store.location == str(tmp_path / "run" / "val.csv")
+
+    def test_variables_of_tools_name_places(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for variable in ("TRACKIO_DIR", "ZENML_CONFIG_PATH", "GUILD_HOME"):
+            monkeypatch.delenv(variable, raising=False)
+        adapter = DirsAdapter()
+        assert isinstance(adapter, FromEnvironment)
+        assert adapter.from_environment() == []
+        monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
+        monkeypatch.setenv("GUILD_HOME", str(tmp_path / "nothing"))
+        assert adapter.from_environment() == [(str(tmp_path), "TRACKIO_DIR")]
 
 
 class TestPlainLayouts:
@@ -113,12 +154,13 @@ class TestPlainLayouts:
 
         rows = [{"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": 0.25}]
         put(tmp_path / "lines" / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        put(tmp_path / "detectron" / "metrics.json", "".join(json.dumps(row) + "\n" for row in rows))
         put(tmp_path / "array" / "metrics.json", json.dumps(rows))
         put(tmp_path / "columns" / "history.json", {"loss": [0.5, 0.25], "val_loss": [1.0]})
         (tmp_path / "parquet").mkdir()
         pl.DataFrame(rows).write_parquet(tmp_path / "parquet" / "metrics.parquet")
         said = scan(tmp_path)
-        assert said.runs.keys() == {"lines", "array", "columns", "parquet"}
+        assert said.runs.keys() == {"lines", "detectron", "array", "columns", "parquet"}
         for run_id in said.runs:
             row = said.metrics[run_id, "loss"]
             assert (row["count"], row["last"], row["last_step"], row["max"]) == (2, 0.25, 1, 0.5), run_id

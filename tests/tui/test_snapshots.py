@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.conftest import NOW, settle
+from tests.tui.conftest import NOW, settle, until
 from tui_runs.frames.workspace import Workspace
 from tui_runs.sources.discover import find
 from tui_runs.tui.app import TuiRunsApp
+from tui_runs.tui.screens.associations import AssociationList
 
 Compare = Callable[..., bool]
 
@@ -65,6 +66,42 @@ class TestMainScreen:
     def test_mistaken_filter(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:
         keys = ("slash", *"val/loss", "space", "less_than_sign")
         assert snap_compare(app, terminal_size=size, run_before=pressing(*keys))
+
+
+class TestCompare:
+    """The states of section "which run is best, and what did it do differently" of the README."""
+
+    @SIZES
+    def test_columns(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:
+        assert snap_compare(app, terminal_size=size, run_before=pressing("C", "down", "down", "p", "down", "space"))
+
+    @SIZES
+    def test_groups(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:
+        assert snap_compare(app, terminal_size=size, run_before=pressing("M", "down", "space", "escape", "enter"))
+
+    @SIZES
+    def test_leaderboard(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:
+        assert snap_compare(app, terminal_size=size, run_before=pressing(*["right"] * 5, "l", "right", "S"))
+
+    @SIZES
+    def test_suggestions(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:
+        assert snap_compare(app, terminal_size=size, run_before=pressing("slash", *"params.", "down"))
+
+    @SIZES
+    def test_runs_down_and_keys_across(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:
+        keys = (*["space"] * 4, "d", "tab", "T", "down", "b")
+        assert snap_compare(app, terminal_size=size, run_before=pressing(*keys))
+
+    @SIZES
+    def test_what_mattered(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:
+        async def ask(pilot: Pilot[int]) -> None:
+            await pressing("A")(pilot)
+            await until(pilot, lambda: pilot.app.screen.query_one(AssociationList).frame.height)
+
+        assert snap_compare(app, terminal_size=size, run_before=ask)
+
+    def test_export(self, snap_compare: Compare, app: TuiRunsApp) -> None:
+        assert snap_compare(app, terminal_size=(100, 30), run_before=pressing("space", "space", "d", "E"))
 
 
 class TestDialogs:

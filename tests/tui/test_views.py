@@ -114,6 +114,19 @@ class TestFilterBar:
             assert table.has_focus
             assert min(table.frame["metrics.val/acc"]) > 0.9
 
+    async def test_a_column_that_is_being_typed_hides_no_run(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            table = main_of(pilot).table
+            await pilot.press("slash", *"cifar")
+            await settle(pilot)
+            shown = table.frame.height
+            assert 0 < shown < 24
+            for letter in (" ", *"params.", "l"):
+                await pilot.press("space" if letter == " " else "full_stop" if letter == "." else letter)
+                await settle(pilot)
+                if letter in ".l":
+                    assert table.frame.height == shown, letter
+
     async def test_up_recalls_filters_and_down_leads_back_to_what_was_typed(self, opened: Opened) -> None:
         async with opened() as pilot:
             field = main_of(pilot).query_one(FilterBar).field

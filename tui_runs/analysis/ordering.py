@@ -18,6 +18,11 @@ def as_numbers(values: pl.Series) -> pl.Series | None:
     return numbers if numbers.null_count() == values.null_count() else None
 
 
+def are_numbers(values: pl.Series) -> bool:
+    """Whether every value present is a number, or text that reads as one, and there is one."""
+    return as_numbers(values.unique() if values.dtype == pl.String else values.head(1)) is not None
+
+
 def sort_runs(frame: pl.DataFrame, column: str, *, descending: bool = False) -> pl.DataFrame:
     """Order runs by a column. Null and NaN come last in both directions; equal runs keep their order.
 

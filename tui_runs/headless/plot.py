@@ -33,7 +33,7 @@ from tui_runs.headless.runs import run_named
 from tui_runs.headless.stores import Stores
 from tui_runs.schema import TIME
 
-_WIDTH: Final = 100
+WIDTH: Final = 100
 """Where there is no terminal to say it."""
 _HEIGHT: Final = 18
 _DIM: Final = 0.45
@@ -180,7 +180,7 @@ def _chart(
     wish: Wish,
     output: Output,
 ) -> Iterator[str]:
-    width = wish.width or output.width or _WIDTH
+    width = wish.width or output.width or WIDTH
     glyphs = glyphs_for(os.environ if output.width is not None else {}, output.encoding)
     colours = colours_for(os.environ) if output.colour else ("#a0a0a0",)
     looks = dict(zip(runs, run_looks([run.run_id for run in runs], colours=colours), strict=True))
@@ -216,19 +216,20 @@ def _chart(
         name = clip(printable(names[one.run]), max(width - len(last) - 5, 1))
         style = Style(color=colour)
         legend.append([Segment(f"{strokes[dash % len(strokes)]} {name}", style), Segment(f"  {last}")])
-    for line in ([_cut(title, width)], drawing.lines, legend):
+    for line in ([cut_title(title, width)], drawing.lines, legend):
         for segments in line:
-            yield _text(segments, output.colour)
+            yield line_text(segments, output.colour)
 
 
-def _cut(segments: list[Segment], width: int) -> list[Segment]:
+def cut_title(segments: list[Segment], width: int) -> list[Segment]:
+    """A title of two parts, the second cut to the width."""
     room = width - cell_len(segments[0].text)
     if cell_len(segments[1].text) <= room:
         return segments
     return [segments[0], Segment(set_cell_size(segments[1].text, max(room, 0)))]
 
 
-def _text(segments: Sequence[Segment], colour: bool) -> str:
+def line_text(segments: Sequence[Segment], colour: bool) -> str:
     """A line with ANSI codes or without, and without blanks at its end."""
     if not colour:
         return "".join(text for text, *_ in segments).rstrip()

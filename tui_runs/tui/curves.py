@@ -165,13 +165,14 @@ def draw_metric(
     if x is XAxis.STEP and own_x and own_x != metric:
         x, x_metric = XAxis.METRIC, own_x
     behind, front, members, lacking = [], [], [], 0
+    together = state.bands is not None and len(looks) > 1  # one run is its own mean
     for run, look in looks.items():
         key = SeriesKey(*run, metric)
         points = curves.series(key, x, x_metric, state.smoothing)
         if points is None:
             lacking += x is XAxis.METRIC and curves.series(key, XAxis.STEP, "", Smoothing()) is not None
             continue
-        if state.bands is not None:
+        if together:
             members.append(points)
             continue
         if state.smoothing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _MOST: Final = 8
 """Suggestions that are looked for."""
+
+_BEGUN: Final = re.compile(r"(?:^|(?<=[\s(]))(?:metrics?|params?|tags?)\.[^\s<>=!~'\"]*$")
+"""A column at the end of a filter, with nothing said of it yet."""
 
 # The grammar (lark, 60 ms) is not needed for the first screen, so it is imported when something is typed.
 
@@ -49,8 +53,14 @@ class Filter:
             from tui_runs.analysis.evaluation import columns_of  # noqa: PLC0415
             from tui_runs.analysis.query import parse  # noqa: PLC0415
 
+            # The name of a column that is being typed is no word to look for in the runs.
+            begun = _BEGUN.search(text)
+            if begun is not None and (not begun.start() or not text[: begun.start()].strip()):
+                self._condition = All(())
+                return self._condition
             try:
-                self._condition = parse(text, known_columns(catalog), self._workspace.now())
+                whole = text if begun is None else text[: begun.start()]
+                self._condition = parse(whole, known_columns(catalog), self._workspace.now())
             except QueryError as error:
                 self.mistake = error
                 if not columns_of(self._condition):

@@ -65,14 +65,15 @@ def group_table(
     for one in reversed(order):
         if one.column in groups.columns and groups.schema[one.column].is_numeric():
             groups = sort_runs(groups, one.column, descending=one.descending)
-    runs = frame.with_columns(pl.lit("  ").alias(BRANCH))
-    whole = pl.concat([groups.drop(MEMBERS), runs], how="diagonal_relaxed")
     places: list[int] = []
+    rows: list[int] = []
     for at, (group, members) in enumerate(groups.select("run_id", MEMBERS).iter_rows()):
         places.append(at)
         if group in opened:
-            places += [groups.height + member for member in members]
-    return whole[places]
+            places += range(groups.height + len(rows), groups.height + len(rows) + len(members))
+            rows += members
+    runs = frame[rows].with_columns(pl.lit("  ").alias(BRANCH))
+    return pl.concat([groups.drop(MEMBERS), runs], how="diagonal_relaxed")[places]
 
 
 def _name(by: Sequence[str], values: Sequence[object]) -> str:

@@ -12,9 +12,9 @@ from tui_runs.capabilities import LogPart, WithLogs
 
 CHUNK: Final = 256 << 10
 """Bytes that are read at once: a hundred times what a screen shows."""
-HELD_BYTES: Final = 8 * CHUNK
-_HELD_LINES: Final = 50_000
-_SEARCHED_BYTES: Final = 1 << 20
+HELD_BYTES: Final = 4 * CHUNK
+_HELD_LINES: Final = 20_000
+_SEARCHED_BYTES: Final = 4 << 20
 """Bytes that are searched at once: a search ends so soon when it is not wanted any more."""
 
 
@@ -157,8 +157,9 @@ def wrap(pieces: Sequence[Piece], width: int) -> list[tuple[Piece, ...]]:
     for piece, style in pieces:
         text = piece
         while cell_len(text) > room:
-            start = text[:room] if text.isascii() else set_cell_size(text, room).rstrip(" ")
-            start = start if text.startswith(start) else text[: len(start)]
+            start = text[:room] if text.isascii() else set_cell_size(text, room)
+            if not text.startswith(start):  # a blank stands for half of a wide character
+                start = start[:-1]
             if not start and not row:
                 start = text[:1]
             rows.append((*row, (start, style)) if start else tuple(row))

@@ -14,7 +14,7 @@ import polars as pl
 from tui_runs.analysis.columns import split_aggregate
 from tui_runs.analysis.groups import COUNT, mean_and_deviation, several, statistic
 from tui_runs.analysis.nesting import BRANCH
-from tui_runs.analysis.ordering import as_numbers
+from tui_runs.analysis.ordering import are_numbers
 from tui_runs.analysis.ranking import by_interest, is_system
 from tui_runs.display import MISSING, STATUS_GLYPHS, age, duration, moment, number, printable
 from tui_runs.frames.catalog import Catalog, Column
@@ -219,7 +219,7 @@ def _make_column(name: str, title: str, frame: pl.DataFrame, looks: Looks) -> Ta
     if kind == "metrics":
         return TableColumn(name, title, partial(_whole_numbers, name), "right", max_width=16)
     if kind in ("params", "tags"):
-        numeric = kind == "params" and as_numbers(frame[name]) is not None
+        numeric = kind == "params" and are_numbers(frame[name])
         if numeric:
             return TableColumn(name, title, partial(_numeric_texts, name), "right", max_width=16)
         return TableColumn(name, title, partial(_texts, name), max_width=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -147,17 +148,20 @@ class RunsView:
 
     def best(self, frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, float]:
         """The best value among the rows of each column that has one: nothing where fewer than two numbers differ."""
-        found = {}
         if COUNT in frame.columns:  # of groups, the best mean
             frame = frame.filter(pl.col(COUNT).is_not_null())
+        found = {}
         for name in columns:
-            direction = self.direction(name)
-            if direction and name in frame.columns:
-                values = frame[name].cast(pl.Float64)
+            way = self.direction(name)
+            if way is None or name not in frame.columns:
+                continue
+            values = frame[name].cast(pl.Float64)
+            least, greatest = values.min(), values.max()  # NaN is passed over
+            if math.inf in (greatest, least) or -math.inf in (greatest, least):
                 values = values.filter(values.is_finite())
                 least, greatest = values.min(), values.max()
-                if isinstance(least, float) and isinstance(greatest, float) and least < greatest:
-                    found[name] = least if direction == "lower" else greatest
+            if isinstance(least, float) and isinstance(greatest, float) and least < greatest:
+                found[name] = least if way == "lower" else greatest
         return found
 
     # --- columns --------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from tui_runs.tui import keys
 from tui_runs.tui.widgets.diff_view import DiffView
 from tui_runs.tui.widgets.filter_bar import FilterInput
 from tui_runs.tui.widgets.frame_table import MOVES, FrameTable
+from tui_runs.tui.widgets.log_pane import LogView
 
 _GROUPS = {
     "runs": "Runs",
@@ -51,6 +52,7 @@ _WIDE: Final = 150
 _ELSEWHERE: Final = {
     "In the table": FrameTable.BINDINGS,
     "In the filter": FilterInput.BINDINGS,
+    "In the log": [binding for binding in LogView.BINDINGS if binding not in MOVES],
     "In the comparison": [binding for binding in DiffView.BINDINGS if binding not in MOVES],
 }
 

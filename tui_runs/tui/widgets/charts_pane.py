@@ -147,7 +147,7 @@ class ChartsPane(ChartGrid):
         self, looks: Mapping[RunKey, Look], names: Mapping[RunKey, str], drawn: Sequence[Drawn]
     ) -> list[LegendEntry]:
         """The legend; for one large chart with the values of every run and the params in which they differ."""
-        if self.state.bands is not None:
+        if self.state.bands is not None and len(looks) > 1:
             return [LegendEntry(one.label, one.colour, one.dash) for part in drawn[:1] for one in part.ribbons]
         plain = [LegendEntry(names.get(run, ""), look.colour, look.dash) for run, look in looks.items()]
         if not self.state.single or not drawn:

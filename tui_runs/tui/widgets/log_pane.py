@@ -38,6 +38,7 @@ _Row = tuple[int, int, tuple[Piece, ...]]
 class LogView(FrameTable, inherit_bindings=False):
     """The lines that are held; only those on the screen are drawn."""
 
+    DEFAULT_CSS = "LogView { overflow-y: scroll; }"  # or lines would be wrapped anew where the bar comes and goes
     BINDINGS: ClassVar[list[BindingType]] = [move for move in MOVES if "column" not in move.action]
 
     class Moved(Message):
@@ -64,10 +65,12 @@ class LogView(FrameTable, inherit_bindings=False):
         """Show other lines: those that one looks at stay where they are, or the last where one looks at that."""
         following = self.at_end
         self._filling, self._lines = True, lines
-        if not self.wrapped or self._width <= GUTTER:
+        width = self._width - GUTTER
+        if not self.wrapped or width < 1:
             self._rows = [(line.start, 0, line.pieces) for line in lines]
         else:
-            self._rows = [(line.start, part, row) for line in lines for part, row in enumerate(self._parts_of(line))]
+            parts_of = self._parts_of
+            self._rows = [(line.start, part, row) for line in lines for part, row in enumerate(parts_of(line, width))]
         numbers = range(len(self._rows))
         keys = {"line": [row[0] for row in self._rows], "part": [row[1] for row in self._rows], "row": numbers}
         self.show(pl.DataFrame(keys, schema={"line": pl.Int64, "part": pl.Int64, "row": pl.Int64}), self._column_now())
@@ -75,9 +78,8 @@ class LogView(FrameTable, inherit_bindings=False):
             self.move_cursor(row=len(self._rows))
         self._filling = False
 
-    def _parts_of(self, line: LogLine) -> list[tuple[Piece, ...]]:
+    def _parts_of(self, line: LogLine, width: int) -> list[tuple[Piece, ...]]:
         """The rows of a line; those of long lines are kept, but for the last, which may grow."""
-        width = self._width - GUTTER
         if len(line.pieces) == 1 and len(line.pieces[0][0]) <= width // 2:
             return [line.pieces]
         if line is self._lines[-1]:
