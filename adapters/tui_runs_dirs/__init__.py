@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -13,9 +13,12 @@ from tui_runs.errors import LocationError
 
 _CERTAINTY: Final = 0.4
 """Of a directory with runs somewhere below: a guess, so that stores of trackers in there are looked for, too."""
-_FILE_CERTAINTY: Final = 0.6
+_FILE_CERTAINTY: Final = 0.45
+"""Of such a file: less than what is opened for itself where somebody names the directory around it."""
 _LONGEST_PATH: Final = 16_384
 """No system opens a longer one, and to see that takes seconds."""
+_VARIABLES: Final = ("TRACKIO_DIR", "ZENML_CONFIG_PATH", "GUILD_HOME")
+"""Of the environment; they name directories."""
 _REMEDY: Final = "Give a directory in which a training left its results, or a directory above several."
 
 
@@ -32,6 +35,11 @@ class DirsAdapter:
     def __init__(self) -> None:
         self._in_vain: tuple[str, float] | None = None
         """The tree that was searched last without finding a run, and when: its parts are often asked for next."""
+
+    def from_environment(self) -> Sequence[tuple[str, str]]:
+        """Where tools that keep everything in one place do so. See `tui_runs.adapter.FromEnvironment`."""
+        named = ((os.environ.get(variable, ""), variable) for variable in _VARIABLES)
+        return [(path, variable) for path, variable in named if os.path.isdir(path)]
 
     def match(self, location: str) -> Match | None:
         """Recognise a directory in which, or below which, a known layout lies; or such a file."""

@@ -34,6 +34,9 @@ _WALK_SHARE: Final = 1 / 10
 """Share of one core that walking may take because something appeared."""
 _FRESH_SECONDS, _FRESH_LIMIT = 600.0, 200
 """A directory that appeared is watched for so long, though there is no run in it yet; so many at once."""
+_REST: Final = 3.0
+"""Times what reading took: a run that logs hundreds of times a second is read as often as a quarter of a core can."""
+_LONGEST_REST: Final = 0.3
 _SECONDS: Final = 0.3
 """What is found is said after so long, though there is more."""
 _MAYBE_METRICS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".yaml", ".toml", ".db")
@@ -87,8 +90,10 @@ class RunFollower:
                 if change is not None:
                     yield change
                 if dirty:
+                    began = time.thread_time()
                     yield from self._read(dirty)
                     dirty = set()
+                    self._closed.wait(min(_LONGEST_REST, (time.thread_time() - began) * _REST))
                     continue  # what was found may have to be watched from now on: before waiting
                 if not begun:
                     begun = True

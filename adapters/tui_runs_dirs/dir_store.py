@@ -41,16 +41,15 @@ class DirStore:
     Args:
         uri: the location in full.
         tree: what lies there.
-        stale_after: seconds without a write after which a run does not run any more.
 
     Attributes:
         kind: what it is, and once it was scanned the tools that were found.
     """
 
-    def __init__(self, uri: str, tree: KnownTree, stale_after: float) -> None:
+    def __init__(self, uri: str, tree: KnownTree) -> None:
         self.uri = uri
         self._tree = tree
-        self._viewpoint = Viewpoint(os.path.realpath(tree.base), stale_after, tree.titles, Repositories())
+        self._viewpoint = Viewpoint(os.path.realpath(tree.base), tree.stale_after, tree.titles, Repositories())
         self._closed = threading.Event()
         self._histories = HistoryReader(tree, self._closed)
         self._follower: RunFollower | None = None
@@ -230,4 +229,4 @@ def open_tree(path: str, stale_after: float, depth: int, entries: int) -> DirSto
     except (OSError, ValueError) as error:
         why = unreadable(path, error if isinstance(error, OSError) else OSError(str(error)))
         raise LocationError(f"{why.uri}: {why.what}", why.remedy) from None
-    return DirStore(path, KnownTree(real, layouts, depth, entries), stale_after)
+    return DirStore(path, KnownTree(real, layouts, depth, entries, stale_after))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import inf
+from time import time as now
 
 import polars as pl
 
@@ -24,6 +27,7 @@ class KnownCollection:
         collection: what reads it.
         place: its path from the source's root, put before its run ids.
         tool: what wrote it, for a person.
+        stale_after: seconds without a write after which a run does not run any more.
 
     Attributes:
         batch: its runs, with the source's run ids.
@@ -33,40 +37,41 @@ class KnownCollection:
         problem: why it could not be read; None where it could.
     """
 
-    def __init__(self, collection: Collection, place: str, tool: str) -> None:
-        self.collection, self.place, self.tool = collection, place, tool
+    def __init__(self, collection: Collection, place: str, tool: str, stale_after: float) -> None:
+        self.collection, self.place, self.tool, self._stale_after = collection, place, tool, stale_after
         self.lock = threading.RLock()
         self.batch, self.history, self.details = _NOTHING, empty(HISTORY), empty(DETAILS)
         self.generations: dict[str, int] = {}
         self.problem: Problem | None = None
         self._stamp: Stamp | None = None
+        self._ages_at = inf
 
     @property
     def has_news(self) -> bool:
-        """It was written since it was read."""
-        return self._stamp != self.collection.stamp()
+        """It was written since it was read, or a run of it has not been written for long."""
+        return now() > self._ages_at or self._stamp != self.collection.stamp()
 
     def refresh(self) -> bool:
-        """Read it if it was written since; whether it was."""
+        """Read it if there is news; whether there was."""
         with self.lock:
-            stamp = self.collection.stamp()
-            if stamp == self._stamp:
+            if not self.has_news:
                 return False
-            self._stamp = stamp
+            self._stamp, self._ages_at = self.collection.stamp(), inf
             try:
                 reading = self.collection.read()
             except FileNotFoundError:
                 self.batch, self.history, self.details, self.problem = _NOTHING, empty(HISTORY), empty(DETAILS), None
                 return True
-            except OSError as error:  # what was read before stays
-                self.problem = unreadable(self.collection.path, error)
+            except OSError as error:  # what was read before stays; it may be locked for a moment only
+                self.problem, self._stamp = unreadable(self.collection.path, error), None
                 return True
             self.problem = None
             history = self._named(reading.history)
             self._compare(history)
             self.history, self.details = history, self._named(reading.details)
             batch = reading.batch
-            runs = self._named(batch.runs).with_columns(
+            runs = self._with_statuses(self._named(batch.runs), "stale" if reading.tells_ends else "finished")
+            runs = runs.with_columns(
                 (pl.lit(f"{self.place}/") + pl.col("parent_id")).alias("parent_id"),
                 pl.col("uri").fill_null(encodable(self.collection.path)),
             )
@@ -85,6 +90,19 @@ class KnownCollection:
     def points(self, run_id: str, key: str, rows: int) -> pl.DataFrame:
         """The points of a series after so many."""
         return self.history.filter((pl.col("run_id") == run_id) & (pl.col("key") == key))[rows:]
+
+    def _with_statuses(self, runs: pl.DataFrame, otherwise: str) -> pl.DataFrame:
+        """Those said to be running tell by the age of their last write; the next time that one is too old is noted."""
+        limit = datetime.fromtimestamp(now() - self._stale_after, UTC)
+        is_live = pl.col("updated") >= limit
+        aged = pl.when(is_live).then(pl.lit("running")).when(is_live.is_null()).then(pl.lit("unknown"))
+        told = pl.when(pl.col("status") == "running").then(aged.otherwise(pl.lit(otherwise)))
+        status = told.otherwise(pl.col("status").cast(pl.String)).cast(RUNS["status"])
+        ended = pl.when(status == "finished").then(pl.coalesce("ended", "updated")).otherwise(pl.col("ended"))
+        runs = runs.with_columns(status.alias("status"), ended.alias("ended"))
+        oldest = runs.filter(pl.col("status") == "running")["updated"].min()
+        self._ages_at = oldest.timestamp() + self._stale_after if isinstance(oldest, datetime) else inf
+        return runs
 
     def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.with_columns((pl.lit(f"{self.place}/") + pl.col("run_id")).alias("run_id"))

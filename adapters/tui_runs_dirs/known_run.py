@@ -22,6 +22,7 @@ LARGE_BYTES: Final = 4 << 20
 """A longer file is read from its end first."""
 TAIL_BYTES: Final = 256 << 10
 _GENERATIONS: Final = count(1)
+_VERSIONS: Final = count(1)
 _HALF_WRITTEN_SECONDS: Final = 2.0
 """A file that is written anew, and cannot be understood so soon after, may be in the writing."""
 
@@ -121,7 +122,7 @@ class KnownRun:
         parent_id: of the run it belongs to.
 
     Attributes:
-        version: grows whenever something that is shown of it may be different.
+        version: a greater number, that no other run ever had, whenever something that is shown of it may be different.
         whole: everything was read once.
     """
 
@@ -152,7 +153,7 @@ class KnownRun:
                     same = known is not None and known.file == file and known.prefix == claim.prefix
                     now.append(known if same and known is not None else KnownSeries(file, claim.prefix))
             self.series = now
-            self.version += 1
+            self.version = next(_VERSIONS)
             self._settle_owners()
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -174,7 +175,7 @@ class KnownRun:
                 more = more or not series.complete
             self.whole = not more
             if changed:
-                self.version += 1
+                self.version = next(_VERSIONS)
                 self._settle_owners()
             return more
 
@@ -182,7 +183,8 @@ class KnownRun:
         """Read the files of facts that were written since."""
         with self.lock:
             changed = [one for one in self.facts if one.refresh()]
-            self.version += bool(changed)
+            if changed:
+                self.version = next(_VERSIONS)
 
     def _read_on(self, series: KnownSeries, there: bool) -> None:
         try:
@@ -215,7 +217,7 @@ class KnownRun:
                 series.forget(unreadable(series.file.path, said))
             else:
                 series.take(said)
-            self.version += 1
+            self.version = next(_VERSIONS)
             self._settle_owners()
 
     def tails(self) -> dict[str, Total]:

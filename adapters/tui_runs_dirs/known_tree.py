@@ -52,6 +52,7 @@ class KnownTree:
         layouts: that look at every directory.
         depth: levels below the root that are entered.
         entries: names that are listed, at most.
+        stale_after: seconds without a write after which a run does not run any more.
 
     Attributes:
         runs: by run id.
@@ -65,8 +66,9 @@ class KnownTree:
         problems: of the walk.
     """
 
-    def __init__(self, root: str, layouts: Sequence[Layout], depth: int, entries: int) -> None:
+    def __init__(self, root: str, layouts: Sequence[Layout], depth: int, entries: int, stale_after: float) -> None:
         self.root, self._layouts, self._depth, self._entries = root, layouts, depth, entries
+        self.stale_after = stale_after
         self.base = root if os.path.isdir(root) else os.path.dirname(root)
         self._lock = threading.Lock()
         self._listed = self.is_followed = False
@@ -114,7 +116,7 @@ class KnownTree:
                 held = self.collections.get(one.path)
                 if held is None or held.collection != one:
                     tool = self.titles.get(one.layout, one.layout)
-                    held = KnownCollection(one, self._relative(one.path), encodable(tool))
+                    held = KnownCollection(one, self._relative(one.path), encodable(tool), self.stale_after)
                 collections[one.path] = held
             readers: dict[str, list[str]] = {}
             for run_id, known in runs.items():

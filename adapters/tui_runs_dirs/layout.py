@@ -202,14 +202,17 @@ class CollectionReading:
     parent ids, which are such run ids.
 
     Args:
-        batch: the runs, whole. `uri` may be null: the source fills in the collection's path.
+        batch: the runs, whole. `uri` may be null: the source fills in the collection's path. A status "running" means:
+            nothing says that it ended; the source goes by the age of the last write, `updated`.
         history: schema HISTORY, of all runs, each series in the order in which it was written.
         details: schema DETAILS.
+        tells_ends: the tool writes that a run ended, so one that is not written any more is "stale"; else "finished".
     """
 
     batch: RunBatch
     history: pl.DataFrame
     details: pl.DataFrame
+    tells_ends: bool = True
 
 
 class Collection(Protocol):
@@ -231,8 +234,6 @@ class Collection(Protocol):
 
     def read(self) -> CollectionReading:
         """Read it whole; sizes are bounded, what cannot be understood is a Problem in the batch.
-
-        A status "running" is taken as it is: here the reader knows the age of the last write.
 
         Raises:
             OSError: it is gone or cannot be read; the source makes a Problem of it.

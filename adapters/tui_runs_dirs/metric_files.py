@@ -14,6 +14,8 @@ from tui_runs_dirs.readers.table_file import TableFile
 from tui_runs_dirs.readers.table_header import TableHeader, header_of
 from tui_runs_dirs.walk import Directory
 
+HEAD_BYTES: Final = 1 << 15
+"""Of a file, to tell what is in it."""
 _SPLITS: Final = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("eval", "evaluation", "evaluating"), "eval"),
@@ -36,19 +38,28 @@ class MetricFile(NamedTuple):
     name: str
 
 
-def reader_of(path: str, step: str | None = None, time: str | None = None) -> SeriesFile:
-    """What reads a file of metrics, by its suffix: JSON lines, JSON, Parquet, or else a table."""
-    suffix = path.rsplit(".", 1)[-1].lower()
-    if suffix in ("jsonl", "ndjson"):
+def reader_of(file: MetricFile, step: str | None = None, time: str | None = None) -> SeriesFile:
+    """What reads a file of metrics: JSON lines, JSON, Parquet, or else a table."""
+    path = file.directory.join(file.name)
+    if _has_json_lines(file):
         return JsonLines(path, step, time)
-    if suffix in ("json", "parquet"):
+    if file.name.lower().endswith((".json", ".parquet")):
         return RewrittenFile(path, step, time)
     return TableFile(path, step, time)
 
 
+def _has_json_lines(file: MetricFile) -> bool:
+    """By its suffix; or because a second object follows on the first line's, as in Detectron2's metrics.json."""
+    name = file.name.lower()
+    if name.endswith(".json"):
+        _, _, rest = file.directory.head(file.name, HEAD_BYTES).partition(b"}\n")
+        return rest.startswith(b"{")
+    return name.endswith((".jsonl", ".ndjson"))
+
+
 def header_in(file: MetricFile) -> TableHeader | None:
     """The columns of a table, by its first line; None where it is none, or has no whole first line yet."""
-    head = file.directory.head(file.name, 1 << 15)
+    head = file.directory.head(file.name, HEAD_BYTES)
     end = head.find(b"\n")
     return header_of(head[:end]) if end >= 0 else None
 
@@ -71,9 +82,9 @@ def prefixes(files: Sequence[MetricFile]) -> list[str]:
 
 
 def _metrics_in(file: MetricFile) -> frozenset[str]:
-    if file.name.endswith((".jsonl", ".ndjson")):
+    if _has_json_lines(file):
         try:
-            said = json.loads(file.directory.head(file.name, 1 << 14).split(b"\n", 1)[0])
+            said = json.loads(file.directory.head(file.name, HEAD_BYTES).split(b"\n", 1)[0])
         except (ValueError, RecursionError):
             return frozenset()
         return frozenset(said) - {"step", "epoch", "time"} if isinstance(said, dict) else frozenset()

@@ -54,7 +54,9 @@ def search(walk: Walk, layouts: Sequence[Layout]) -> Iterator[tuple[Directory, F
             for found in layout.recognise(directory):
                 if isinstance(found, Claim):
                     findings.claims.append(found)
-                    directory.closed = directory.closed or (found.closed and found.directory == directory.path)
+                    is_here = found.directory == directory.path
+                    directory.is_run = directory.is_run or is_here
+                    directory.closed = directory.closed or (found.closed and is_here)
                     directory.taken.update([file.path for file in found.facts])
                     directory.taken.update([file.path for file in found.series])
                     directory.taken.update(found.covers)

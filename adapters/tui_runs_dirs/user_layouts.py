@@ -76,7 +76,7 @@ class UserLayout:
         files = self._files(directory, "metrics")
         claims = [Claim(self.name, directory.path, facts=facts, rank=100, fields=fields)]
         for file, prefix in zip(files, prefixes(files), strict=True):
-            reader = reader_of(file.directory.join(file.name), self.step, self.time)
+            reader = reader_of(file, self.step, self.time)
             claims.append(Claim(self.name, directory.path, series=[reader], rank=100, prefix=prefix))
         return claims
 

@@ -47,19 +47,20 @@ class Directory:
             `checkpoint-500`): look at one with `child`. Sorted so that the newest comes first, by the numbers in names.
         error: why it could not be listed; None where it was.
         closed: set by whoever iterates the walk: nothing below is entered.
+        is_run: a layout that looked before this one claims it as a run's directory.
         taken: paths of files that the layouts which looked before this one read or cover.
     """
 
     __slots__ = (
-        "_by_suffix", "_children", "_heads", "_names", "closed", "directories", "error", "files", "parent", "path",
-        "relative", "taken",
+        "_by_suffix", "_children", "_heads", "_names", "closed", "directories", "error", "files", "is_run", "parent",
+        "path", "relative", "taken",
     )  # fmt: skip
 
     def __init__(
         self, path: str, relative: str = "", parent: Directory | None = None, only: frozenset[str] | None = None
     ) -> None:
         self.path, self.relative, self.parent = path, relative, parent
-        self.closed = False
+        self.closed = self.is_run = False
         self.taken: set[str] = set()
         self._heads: dict[str, tuple[bytes, int]] = {}
         self.error: OSError | None = None

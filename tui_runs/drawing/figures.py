@@ -32,8 +32,6 @@ _FRAME_LINES: Final = 3
 """The upper edge, the lower one, and the texts below it."""
 _COLUMNS_A_CATEGORY: Final = 6
 _FRAME_COLOUR: Final = "#808080"
-_SECOND_CELL: Final = "\ue000"
-"""Stands behind a character that is two cells wide: plotext counts characters."""
 _EIGHTHS: Final = " ▁▂▃▄▅▆▇█"
 _HALVES: Final = "    ▄▄▄▄█"
 _IN_ASCII: Final = str.maketrans("─━│┌┐└┘├┤┬┴┼┝┥┍┑┕┙•█…", "-=|" + 15 * "+" + "*#.")
@@ -217,7 +215,7 @@ class _Sheet:
         for column, text in ticks:
             start = max(column - cell_len(text) // 2, 0)
             if start > end:
-                placed.append((column, _one_character_a_cell(text)))
+                placed.append((column, text))
                 end = start + cell_len(text)
         self._figure.ruler("x").ticks([column for column, _ in placed], labels=[text for _, text in placed])
 
@@ -245,9 +243,5 @@ class _Sheet:
                 for line in inside
             ),
             [Segment(lower, frame)],
-            [Segment(texts.replace(_SECOND_CELL, ""), frame)],
+            [Segment(texts, frame)],
         ]
-
-
-def _one_character_a_cell(text: str) -> str:
-    return "".join(sign + _SECOND_CELL * (width - 1) for sign in text if (width := cell_len(sign)))

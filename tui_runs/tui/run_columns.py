@@ -29,6 +29,8 @@ STATUS_SIGNS: Final = {
 }
 TICKING: Final = ("updated", "took")
 """Columns whose cells change by themselves."""
+_WEIGHED: Final = 24
+"""Metrics of most interest of which it is looked at how many runs have them."""
 _DIGITS: Final = 4
 """Significant digits of a metric."""
 _LONGEST_NUMBER: Final = 8
@@ -162,6 +164,9 @@ def default_columns(catalog: Catalog) -> list[str]:
     runs = catalog.runs
     keys = by_interest(catalog.keys("metrics"))
     metrics = [f"metrics.{key}" for key in keys if not is_system(key)]
+    # Metrics that most runs do not have say little about the others: of those of most interest they come last.
+    lacking = {one.name: one.null_count() for one in catalog.wide(metrics[:_WEIGHED])}
+    metrics[:_WEIGHED] = sorted(metrics[:_WEIGHED], key=lambda name: max(lacking[name] - runs.height // 2, 0))
     of_the_machine = [f"metrics.{key}" for key in keys if is_system(key)]
     params = [f"params.{key}" for key in catalog.keys("params")]
     values = catalog.wide(params[:MOST_COLUMNS])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from tui_runs_dirs.collections.gathering import Gathered, Points, last_write, status_now
+from tui_runs_dirs.collections.gathering import Gathered, Points, last_write
 from tui_runs_dirs.files import problem_with, stamp_of
 from tui_runs_dirs.layout import Collection, CollectionReading, Stamp
 from tui_runs_dirs.readers.json_text import parse_numbers, parse_text, whole_of
@@ -138,10 +138,9 @@ class CometArchive:
         gathered, run = Gathered(), _Run(key)
         experiment: dict[str, Any] = {}
         if stamp and stamp[0].size == EMPTY_BYTES:
-            if status_now(written) == "stale":
-                what = "The archive is empty: comet writes it at the end of a run, which this one did not reach."
-                remedy = "What it logged may still lie in a directory of $TMPDIR, in a messages.json."
-                gathered.problems.append(problem_with(self.path, what, remedy))
+            what = "The archive is empty: comet fills it at the end of a run, which this one has not reached."
+            remedy = "If it was killed, what it logged may still lie in a directory of $TMPDIR, in a messages.json."
+            gathered.problems.append(problem_with(self.path, what, remedy))
         else:
             experiment = self._read_members(run)
         ended = utc_of_epoch(experiment.get("stop_time"), 1000)
@@ -149,7 +148,7 @@ class CometArchive:
             **run.fields,
             "name": run.name or key,
             "experiment": _text(experiment.get("project_name")),
-            "status": status_now(written) if ended is None else "finished",
+            "status": "running" if ended is None else "finished",
             "started": utc_of_epoch(experiment.get("start_time"), 1000),
             "ended": ended,
             "updated": ended or written,
@@ -198,9 +197,9 @@ class CometLayout:
 
 def _archives(directory: Directory) -> list[Collection]:
     found: list[Collection] = []
-    for name in sorted(directory.files):
-        alone = len(directory.files) == 1
-        if not name.endswith(".zip") or not (alone or directory.name == _DIRECTORY or _KEY.fullmatch(name)):
+    any_name = len(directory.files) == 1 or directory.name == _DIRECTORY
+    for name in directory.named(".zip"):
+        if not (any_name or _KEY.fullmatch(name)):
             continue
         path = directory.join(name)
         if directory.head(name, EMPTY_BYTES + 1)[: len(END)] == END:

@@ -26,10 +26,9 @@ def databases_with(directory: Directory, tables: Mapping[str, Set[str]]) -> Iter
         directory: where.
         tables: of each the columns that tell it from another tool's table of this name.
     """
-    for name in sorted(directory.files):
-        named_so = name.endswith(_SUFFIXES) or len(directory.files) == 1
+    for name in directory.files if len(directory.files) == 1 else directory.named(*_SUFFIXES):
         path = directory.join(name)
-        if named_so and first_bytes(path, len(MAGIC)) == MAGIC:
+        if first_bytes(path, len(MAGIC)) == MAGIC:
             found = _columns(path)
             if all(table in found and columns <= (found[table] or columns) for table, columns in tables.items()):
                 yield path

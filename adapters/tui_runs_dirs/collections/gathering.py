@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from tui_runs.adapter import Problem, RunBatch
 from tui_runs.display import encodable
@@ -14,9 +13,6 @@ from tui_runs_dirs.layout import CollectionReading, Stamp
 
 if TYPE_CHECKING:
     import polars as pl
-
-STALE_MINUTES: Final = 10
-"""Without a write for so long a run that never said that it ended counts as not running."""
 
 
 @dataclass(slots=True)
@@ -152,18 +148,6 @@ def metrics_of(points: pl.DataFrame, summary: Sequence[tuple[str, str, float]] =
     return conform(
         pl.concat([conform(frame.with_columns(pl.lit(value=True).alias("exact")), METRICS) for frame in both]), METRICS
     )
-
-
-def status_now(last_write: datetime | None, otherwise: str = "stale") -> str:
-    """The status of a run of which no end is known, by the age of the last write.
-
-    Args:
-        last_write: None where that is not known either.
-        otherwise: what it is if it is not running: "finished" where the tool never says that a run ended.
-    """
-    if last_write is None:
-        return "unknown"
-    return otherwise if time.time() - last_write.timestamp() > STALE_MINUTES * 60 else "running"
 
 
 def last_write(stamp: Stamp) -> datetime | None:

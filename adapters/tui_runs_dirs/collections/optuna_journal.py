@@ -7,8 +7,9 @@ are not written, they are the order of creation; what refers to nothing, or to a
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +25,10 @@ from tui_runs_dirs.readers.times import utc
 if TYPE_CHECKING:
     from tui_runs_dirs.walk import Directory
 
-_SUFFIXES: Final = (".log", ".journal", ".jsonl", ".json", ".txt")
+_SUFFIXES: Final = (".log", ".journal", ".jsonl")
+_NAME: Final = re.compile(r"optuna|journal", re.IGNORECASE)
+_FILES: Final = 32
+"""Of a directory with more logs only those with a telling name are looked into."""
 _START: Final = b'{"op_code":'
 _LONGEST_LINE: Final = 16 << 20
 _CHUNK: Final = 16 << 20
@@ -39,9 +43,13 @@ _DIRECTIONS: Final = {1: "MINIMIZE", 2: "MAXIMIZE"}
 
 def journals_in(directory: Directory) -> Iterator[str]:
     """Paths of the journals in a directory. Opens the files whose names could be one's."""
-    for name in sorted(directory.files):
-        alone = len(directory.files) == 1
-        if (alone or name.endswith(_SUFFIXES)) and directory.head(name, len(_START)) == _START:
+    names: Iterable[str] = directory.files
+    if len(directory.files) > 1:
+        named = [name for name in directory.named(*_SUFFIXES, ".json", ".txt", ".db") if _NAME.search(name)]
+        logs = directory.named(*_SUFFIXES)
+        names = {*named, *logs} if len(logs) <= _FILES else named
+    for name in sorted(names):
+        if directory.head(name, len(_START)) == _START:
             yield directory.join(name)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from tui_runs_dirs.collections.gathering import Gathered, status_now
+from tui_runs_dirs.collections.gathering import Gathered
 from tui_runs_dirs.readers.json_text import whole_of
 from tui_runs_dirs.readers.settings import number_of, text_of
 
@@ -71,7 +71,7 @@ def gather(
         gathered.runs[run_id] = {
             "name": f"trial {trial.number}",
             "experiment": study.name,
-            "status": status_now(written) if running else _STATUS.get(trial.state, "unknown"),
+            "status": _STATUS.get(trial.state, "unknown"),
             "started": trial.started,
             "ended": trial.ended,
             "updated": written if running else trial.ended or trial.started,

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from tui_runs_dirs.collections.databases import databases_with
-from tui_runs_dirs.collections.gathering import Gathered, Points, status_now
+from tui_runs_dirs.collections.gathering import Gathered, Points
 from tui_runs_dirs.files import problem_with
 from tui_runs_dirs.layout import Collection, CollectionReading, Stamp
 from tui_runs_dirs.readers.json_text import leaves, parse_numbers, parse_text, texts
@@ -90,7 +90,7 @@ class TrackioDatabase:
         if broken:
             what = f"{broken} of its rows are not JSON objects."
             gathered.problems.append(problem_with(self.path, what, "They are left out; the others are shown."))
-        return gathered.reading(points.frame())
+        return replace(gathered.reading(points.frame()), tells_ends=False)
 
     def _add_runs(
         self,
@@ -108,7 +108,7 @@ class TrackioDatabase:
             gathered.runs[run] = {
                 "name": name,
                 "experiment": project,
-                "status": status_now(updated, otherwise="finished"),
+                "status": "running",
                 "started": started,
                 "updated": updated,
                 "user": _text(config.get("_Username")),

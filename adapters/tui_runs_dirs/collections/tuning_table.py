@@ -218,7 +218,7 @@ class TuningTableLayout:
 
     def recognise(self, directory: Directory) -> Sequence[Collection]:
         """Tables with a telling name, or whose first column names runs; not those in which something counts steps."""
-        tables = sorted(name for name in directory.files if name.lower().endswith(_SUFFIXES))
+        tables = directory.named(*_SUFFIXES)
         few = len(tables) <= _MOST_TABLES
         return [
             TuningTable(directory.join(name))

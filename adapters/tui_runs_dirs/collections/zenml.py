@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tui_runs.display import printable
 from tui_runs_dirs.collections.databases import databases_with
-from tui_runs_dirs.collections.gathering import Gathered, last_write, status_now
+from tui_runs_dirs.collections.gathering import Gathered, last_write
 from tui_runs_dirs.files import problem_with
 from tui_runs_dirs.layout import Collection, CollectionReading, Stamp
 from tui_runs_dirs.readers.json_text import leaves, parse_text, texts
@@ -108,7 +108,7 @@ class ZenmlDatabase:
             gathered.runs[row["id"]] = {
                 "name": row["name"],
                 "experiment": experiments.get(parent or row["id"]),
-                "status": status_now(written) if status == "running" else status,
+                "status": status,
                 "started": utc(row["start_time"]) or utc(row["created"]),
                 "ended": utc(row["end_time"]),
                 "updated": written if status == "running" else utc(row["updated"]),

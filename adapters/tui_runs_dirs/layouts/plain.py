@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tui_runs_dirs.layout import Claim, FactFile
-from tui_runs_dirs.metric_files import MetricFile, header_in, prefixes, reader_of
+from tui_runs_dirs.metric_files import HEAD_BYTES, MetricFile, header_in, prefixes, reader_of
+from tui_runs_dirs.readers.event_file import is_event_file
 from tui_runs_dirs.readers.settings import SettingsFile, as_results, number_of
 from tui_runs_dirs.walk import Directory
 
@@ -34,6 +35,9 @@ _METRIC_DIRS: Final = frozenset({
 """Directories in a run's own."""
 _INNER_DIRS: Final = _METRIC_DIRS | {"results", "evaluation", "eval", "train", "training", "validation", "val", "test"}
 """... where a file of settings lies beside them."""
+_EVENT_DIRS: Final = frozenset({
+    "tensorboard", "tensorboard_logs", "tb", "tb_logs", "tblogs", "summaries", "summary", "events", "logs", "log",
+})  # fmt: skip
 _METRIC_NAME: Final = re.compile(
     r"metric|log|history|progress|train|eval|val|test|loss|score|curve|monitor|epoch|result"
 )
@@ -76,8 +80,9 @@ class PlainLayout:
             for name in directory.directories:
                 if name.lower() in _INNER_DIRS and (inner := directory.child(name)) is not None:
                     files += _metric_files_in(inner)
-        if not files and not directory.taken:  # nothing is a run by its settings alone, unless they say so
-            return _claims(directory, sure, files) if sure else ()
+        if not files and not directory.is_run:  # nothing is a run by its settings alone, unless they say so
+            is_told_below = settings and _has_events_below(directory)
+            return _claims(directory, settings, files) if sure or is_told_below else ()
         if not settings and directory.parent is not None:
             above = directory.parent
             its_own = _settings_in(above, _SURE_SETTINGS | _MAYBE_SETTINGS)
@@ -102,15 +107,23 @@ def _claims(directory: Directory, settings: Sequence[str], files: Sequence[Metri
         fields["status"] = "failed"
     elif not lower.isdisjoint(_DONE):
         fields["status"] = "finished"
-    told: dict[str, list[str]] = {}
+    told: dict[str, list[MetricFile]] = {}
     for file, prefix in zip(files, prefixes(files), strict=True):
-        told.setdefault(prefix, []).append(file.directory.join(file.name))
+        told.setdefault(prefix, []).append(file)
     made = [
-        Claim("plain", directory.path, series=[reader_of(path) for path in paths], rank=-10, prefix=prefix, reach=2)
-        for prefix, paths in told.items()
+        Claim("plain", directory.path, series=list(map(reader_of, group)), rank=-10, prefix=prefix, reach=2)
+        for prefix, group in told.items()
     ]
-    first = Claim("plain", directory.path, facts=facts, rank=-10, fields=fields, reach=2)
-    return [first, *made]
+    own_run = bool(files) or not directory.is_run  # else this only says more of another tool's run, if anything
+    if not own_run and not facts and not fields:
+        return []
+    return [Claim("plain", directory.path, facts, rank=-10, fields=fields, own_run=own_run, reach=2), *made]
+
+
+def _has_events_below(directory: Directory) -> bool:
+    """Whether the event files of a run lie in a directory that is called after them: they join what is claimed here."""
+    inner = (directory.child(name) for name in directory.directories if name.lower() in _EVENT_DIRS)
+    return any(one is not None and any(map(is_event_file, one.files)) for one in inner)
 
 
 def _settings_in(directory: Directory, stems: frozenset[str]) -> list[str]:
@@ -152,9 +165,10 @@ def _has_points(file: MetricFile, suffix: str, *, named: bool) -> bool:
         header = header_in(file)
         return header is not None and bool(header.metrics) and any(name.lower() in _COUNTING for name in header.names)
     if suffix in _LINES:
-        return _is_line_of_metrics(file.directory.head(file.name, 1 << 15))
+        return _is_line_of_metrics(file.directory.head(file.name, HEAD_BYTES))
     if suffix == ".json":
-        return named and _LISTS.match(file.directory.head(file.name)) is not None
+        head = file.directory.head(file.name, HEAD_BYTES) if named else b""
+        return _LISTS.match(head) is not None or (b"}\n{" in head and _is_line_of_metrics(head))
     return named and file.directory.head(file.name, 4) == b"PAR1"
 
 
