@@ -300,7 +300,8 @@ def plot(
 ) -> None:
     """Draw the curves of RUNs, or what runs have in common.
 
-    There is a chart for each METRIC. Every spike is seen, however long the curves are; what is not finite is a gap with a mark, and counted in the title.
+    There is a chart for each METRIC. Every spike is seen, however long the curves are; what is not finite is a gap with
+    a mark, and counted in the title.
 
     A scatter, boxes and a histogram show the last values of METRIC, or min(metrics.loss) and the like, of every run
     where none is named. A digit in a scatter is so many runs in one place.

@@ -18,7 +18,7 @@ def test_back_through_all_of_them_and_forth_to_what_was_typed(used: list[str], t
     for text in used:
         history.use(text)
     last = [text for at, text in enumerate(used) if text not in used[at + 1 :]]
-    wanted = [text for text in reversed(last)]
+    wanted = list(reversed(last))
     seen, shown = [], typed
     while (text := history.back(shown)) is not None:
         seen.append(text)
