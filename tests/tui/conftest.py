@@ -74,7 +74,7 @@ async def settle(pilot: Pilot[int]) -> None:
     await until(pilot, lambda: app.settled)
 
 
-async def until(pilot: Pilot[int], holds: Callable[[], object], seconds: float = 30.0) -> None:
+async def until(pilot: Pilot[int], holds: Callable[[], object], seconds: float = 90.0) -> None:
     """Wait until a condition holds; fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -216,12 +216,17 @@ class TuiRunsApp(App[int]):
         for name, watched in self._focus.items():
             watched.run_ids = frozenset(run.run_id for run in runs if run.source == name)
 
-    def fetch_details(self, run: RunKey) -> bool:
-        """Have more about a run read; False where its source knows no more."""
+    def fetch_details(self, run: RunKey, what_for: str = "details") -> bool:
+        """Have more about a run read; False where its source knows no more.
+
+        Args:
+            run: which.
+            what_for: a request for the same that was not read yet is forgotten.
+        """
         source = self.workspace.sources[run.source].source
         if self._details is None or not isinstance(source, Detailed):
             return False
-        self._details.ask("details", lambda: DetailsRead(run, source.details([run.run_id])))
+        self._details.ask(what_for, lambda: DetailsRead(run, source.details([run.run_id])))
         return True
 
     def fetch_compared(self, runs: Sequence[RunKey]) -> None:

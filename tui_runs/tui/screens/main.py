@@ -269,7 +269,7 @@ class MainScreen(DialogActions, ChartActions):
 
     @on(Below.DetailsWanted)
     def _read_details(self, event: Below.DetailsWanted) -> None:
-        self.app.fetch_details(event.run)
+        self.app.fetch_details(event.run, event.what_for)
 
     @on(Below.ComparisonWanted)
     def _read_compared(self, event: Below.ComparisonWanted) -> None:

@@ -46,11 +46,16 @@ class Below(Vertical):
     """
 
     class DetailsWanted(Message):
-        """More is to be read of a run."""
+        """More is to be read of a run.
 
-        def __init__(self, run: RunKey) -> None:
+        Args:
+            run: which.
+            what_for: of what is wanted for the same, only the latest is read.
+        """
+
+        def __init__(self, run: RunKey, what_for: str = "details") -> None:
             super().__init__()
-            self.run = run
+            self.run, self.what_for = run, what_for
 
     class ComparisonWanted(Message):
         """Runs are compared of which more is to be read.
@@ -185,7 +190,7 @@ class Below(Vertical):
     @on(ChartsPane.DetailsWanted)
     def _read_of_charts(self, event: ChartsPane.DetailsWanted) -> None:
         event.stop()
-        self.post_message(self.DetailsWanted(event.run))
+        self.post_message(self.DetailsWanted(event.run, f"axes of {event.run}"))
 
     def _update_charts(self, runs: Sequence[RunKey]) -> None:
         plain = Look(self.app.theme_variables.get("foreground", "#808080"))
