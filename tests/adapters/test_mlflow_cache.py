@@ -144,6 +144,7 @@ class TestContract(AdapterContract):
     def small_budget(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tui_runs_mlflow.file_store._HISTORY_BYTES", 4000)
 
+    # These say nothing of snapshots, and run for the adapter itself in test_mlflow_file_store.py.
     @pytest.mark.skip("only what it opens is another than MlflowAdapter's")
     def test_is_registered_under_its_name(self, adapter: Any) -> None: ...
 

@@ -66,7 +66,7 @@ class MlflowServer:
                 log_text = (self.root / "log.txt").read_text(errors="replace")
                 assert self._process.poll() is None, log_text
                 assert time.monotonic() < deadline, log_text
-                time.sleep(0.05)
+                time.sleep(0.05)  # a process that is starting tells nobody when it answers
 
     def kill(self) -> None:
         """SIGKILL, to it and to all that it started."""

@@ -358,4 +358,4 @@ def wait_until(holds: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.02)  # what another process writes cannot be awaited

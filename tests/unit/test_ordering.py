@@ -8,8 +8,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_runs.analysis.direction import direction_of
 from tui_runs.analysis.ordering import as_numbers, sort_runs
-from tui_runs.analysis.ranking import better_direction, by_interest
+from tui_runs.analysis.ranking import by_interest
 from tui_runs.schema import STATUS
 
 
@@ -50,6 +51,6 @@ def test_held_out_losses_come_first_and_plumbing_last() -> None:
 
 
 def test_direction_by_name() -> None:
-    assert {better_direction(key) for key in ("val_loss", "test/rmse", "error rate", "perplexity")} == {-1}
-    assert {better_direction(key) for key in ("acc", "val_f1", "auc", "reward")} == {1}
-    assert {better_direction(key) for key in ("lr", "epoch", "throughput", "glossary", "")} == {0}
+    assert {direction_of(key) for key in ("val_loss", "test/rmse", "error rate", "perplexity")} == {"lower"}
+    assert {direction_of(key) for key in ("acc", "val_f1", "auc", "reward")} == {"higher"}
+    assert {direction_of(key) for key in ("lr", "epoch", "glossary", "")} == {None}

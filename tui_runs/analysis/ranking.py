@@ -16,9 +16,6 @@ _GOALS: Final = {
 _ASIDE: Final = frozenset(
     {"lr", "epoch", "step", "time", "throughput", "grad", "norm", "memory", "gpu", "cpu", "system", "sys", "seconds"}
 )
-_LOWER_IS_BETTER: Final = frozenset(
-    {"loss", "nll", "perplexity", "ppl", "bpb", "error", "err", "rmse", "mse", "mae", "wer", "cer", "fid", "regret"}
-)
 
 
 def _words(key: str) -> list[str]:
@@ -45,11 +42,3 @@ def _interest(key: str) -> int:
     if not _ASIDE.isdisjoint(words):
         interest -= 8
     return interest
-
-
-def better_direction(metric: str) -> int:
-    """Which way a metric is better, by its name: -1 lower, 1 higher, 0 where the name does not tell."""
-    words = _words(metric)
-    if not _LOWER_IS_BETTER.isdisjoint(words):
-        return -1
-    return 1 if any(word in _GOALS for word in words) else 0

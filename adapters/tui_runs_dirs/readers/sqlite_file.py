@@ -230,6 +230,7 @@ def _fetch(connection: sqlite3.Connection, statement: str, *parameters: object) 
                 continue
             if not _is_locked(error) or time.monotonic() > end:
                 raise
+        # Nothing tells a reader when a writer lets go of its lock; this is a worker thread.
         time.sleep(_BUSY_PAUSE)
 
 
