@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,6 +18,7 @@ from tui_runs.export.latex import latex_lines
 from tui_runs.export.markdown import markdown_lines
 from tui_runs.export.parquet import parquet_bytes
 from tui_runs.export.text_table import Style, TextColumn
+from tui_runs.tui.whole_file import write_whole
 from tui_runs.tui.widgets.columns import Cell, TableColumn
 
 FORMATS: Final = {
@@ -124,24 +122,7 @@ def write(data: bytes, path: Path) -> None:
         UsageError: it cannot be written.
     """
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
-            part = Path(file.name)
-            try:
-                file.write(data)
-                file.flush()
-                part.chmod(0o666 & ~_umask())
-                os.replace(part, path)
-            except OSError:
-                with suppress(OSError):
-                    part.unlink()
-                raise
+        write_whole(path, data)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise UsageError(f"{printable(str(path))} cannot be written: {why}.", "Give another directory.") from None
-
-
-def _umask() -> int:
-    """What a file of the user's is not to be; a temporary file is for its owner alone."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

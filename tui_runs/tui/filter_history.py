@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from tui_runs.tui.whole_file import write_whole
 
 _MOST: Final = 200
 _LARGEST: Final = 1_000_000
@@ -78,9 +79,7 @@ class FilterHistory:
         path = self._file()
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-                file.write("".join(f"{entry}\n" for entry in self._entries))
-            os.replace(file.name, path)
+            write_whole(path, "".join(f"{entry}\n" for entry in self._entries).encode())
 
 
 def _latest(entries: list[str]) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ from tui_runs.display import encodable, printable
 from tui_runs.errors import ViewError
 from tui_runs.frames.catalog import RunKey
 from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
+from tui_runs.tui.whole_file import write_whole
 
 _LARGEST: Final = 1_000_000
 """Bytes of a file that is read as a view."""
@@ -187,11 +187,7 @@ class ViewStore:
         path = self.path(name)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", dir=self.directory, suffix=".part", delete=False
-            ) as file:
-                file.write(to_toml(saved, name.strip()))
-            os.replace(file.name, path)
+            write_whole(path, to_toml(saved, name.strip()).encode())
         except OSError as error:
             what = f"{printable(str(path))} cannot be written: {(error.strerror or str(error)).lower()}."
             raise ViewError(what, "See that the directory is yours, and that there is room.") from None
