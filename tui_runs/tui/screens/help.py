@@ -18,7 +18,7 @@ from tui_runs.tui import keys
 from tui_runs.tui.widgets.diff_view import DiffView
 from tui_runs.tui.widgets.filter_bar import FilterInput
 from tui_runs.tui.widgets.frame_table import MOVES, FrameTable
-from tui_runs.tui.widgets.log_pane import LogView
+from tui_runs.tui.widgets.log_view import LogView
 
 _GROUPS = {
     "runs": "Runs",
