@@ -229,7 +229,7 @@ class TestApp:
             return 3
 
         monkeypatch.setattr("tui_runs.tui.run_app", run_app)
-        monkeypatch.setattr("tui_runs.cli.is_terminal", lambda stream: True)
+        monkeypatch.setattr("tui_runs.cli.app.is_terminal", lambda stream: True)
         return calls
 
     def test_open(self, run, opened, mlruns):
