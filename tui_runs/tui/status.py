@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tui_runs.display import clip, how_long_ago
 from tui_runs.frames.workspace import SourceState, Workspace
+from tui_runs.tui.panes import PANES
 from tui_runs.tui.widgets.bars import Piece
 
 
@@ -47,16 +48,10 @@ def pane_tabs(pane: str, marked: int, has_run: bool, compared: Sequence[str] = (
         compared: what there is to say of the comparison that is shown.
     """
     left = [
-        Piece(f" {title} ", "chosen" if name == pane else "muted", f"pane('{name}')")
-        for name, title in (
-            ("compare", "Compare"),
-            ("charts", "Charts"),
-            ("run", "Run"),
-            ("files", "Files"),
-            ("log", "Log"),
-        )
+        Piece(f" {one.title} ", "chosen" if one.name == pane else "muted", f"pane('{one.name}')")
+        for one in PANES.values()
     ]
-    if pane in ("run", "files", "log"):
+    if PANES[pane].of_cursor:
         return left, [Piece("the run under the cursor ", "muted")] if has_run else []
     if compared:
         return left, [Piece(f"{' · '.join(compared)} ", "muted")]

@@ -8,11 +8,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui_runs.analysis.chart_choices import Spread
 from tui_runs.analysis.groups import COUNT
 from tui_runs.analysis.ranking import by_interest
 from tui_runs.conditions import Condition
@@ -21,30 +20,24 @@ from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
 from tui_runs.tui.chart_actions import ChartActions
 from tui_runs.tui.curves import trend_cells
-from tui_runs.tui.dialog_actions import DialogActions
 from tui_runs.tui.filter_history import FilterHistory
 from tui_runs.tui.filtering import Completer, Filter, values_of
 from tui_runs.tui.marks import Marks
-from tui_runs.tui.preview import MOST_BYTES
+from tui_runs.tui.pane_actions import PaneActions
 from tui_runs.tui.run_columns import TICKING, Looks, default_columns, make_columns
 from tui_runs.tui.runs_view import NOT_IN_CATALOG, RunsView, telling
 from tui_runs.tui.status import status_pieces
 from tui_runs.tui.widgets.bars import Bar, Piece
 from tui_runs.tui.widgets.below import Below
-from tui_runs.tui.widgets.chart_grid import ChartGrid
 from tui_runs.tui.widgets.columns import Cell, TableColumn
-from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.filter_bar import FilterBar, FilterInput
 from tui_runs.tui.widgets.frame_table import FrameTable
-from tui_runs.tui.widgets.log_pane import LogPane
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tui_runs.tui.app import TuiRunsApp
 
-_NARROW: Final = (100, 30)
-"""Below this width or height there is room for the table or what is below it, not for both."""
 _QUIET_SECONDS: Final = 0.03
 """Pause between two repaints while data comes in."""
 _LONGEST_PAUSE: Final = 0.5
@@ -54,7 +47,7 @@ _FEWEST_ROWS: Final = 5
 """Rows that a table has room for, however few runs there are."""
 
 
-class MainScreen(DialogActions, ChartActions):
+class MainScreen(PaneActions, ChartActions):
     """Shows what the workspace holds. It reads no file: it asks the app for points that are missing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,8 +60,6 @@ class MainScreen(DialogActions, ChartActions):
         self.marks = Marks()
         self._columns_seen: tuple[object, tuple[str, ...]] | None = None
         self._best: dict[str, float] = {}
-        self._zoomed = False
-        self._detail = False
         self._due: set[str] = set()
         self._ready = False
         self._scheduled = False
@@ -267,67 +258,10 @@ class MainScreen(DialogActions, ChartActions):
     def _filter_left(self) -> None:
         self.table.focus()
 
-    @on(Below.DetailsWanted)
-    def _read_details(self, event: Below.DetailsWanted) -> None:
-        self.app.fetch_details(event.run, event.what_for)
-
-    @on(Below.ComparisonWanted)
-    def _read_compared(self, event: Below.ComparisonWanted) -> None:
-        self.app.fetch_compared(event.runs)
-
-    @on(Below.Changed)
-    def _below_changed(self) -> None:
-        self.update_soon("below")
-
-    @on(FilesPane.ListingWanted)
-    def _list_files(self, event: FilesPane.ListingWanted) -> None:
-        if not self.app.list_artifacts(event.run, event.directory):
-            self.below.files.say("This kind of store has no files of runs.")
-
-    @on(FilesPane.ContentWanted)
-    def _read_file(self, event: FilesPane.ContentWanted) -> None:
-        self.app.read_artifact(event.run, event.path, MOST_BYTES)
-
-    @on(LogPane.Wanted)
-    def _read_log(self, event: LogPane.Wanted) -> None:
-        if not self.app.ask_log(event.run, event.question, event.read):
-            self.below.log_pane.say("This kind of store keeps no console log.")
-
-    @on(ChartGrid.PageChanged)
-    def _page_changed(self) -> None:
-        self.update_soon("below")
-
     @on(Bar.Pressed)
     async def _bar_pressed(self, event: Bar.Pressed) -> None:
         target = self.table if event.action in ("mark", "sort") else self
         await target.run_action(event.action)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Show both parts where there is room for them."""
-        self._fit()
-
-    def _fit(self) -> None:
-        width, height = self.app.size
-        self.set_class(width < _NARROW[0], "-narrow")
-        only_one = self._zoomed or width < _NARROW[0] or height < _NARROW[1]
-        self.set_class(only_one and not self._detail, "-only-table")
-        self.set_class(only_one and self._detail, "-only-below")
-        self.update_soon("below")
-
-    def _go(self, *, below: bool) -> None:
-        """Give the keys to the table, or to what is below it."""
-        self._detail = below
-        self._fit()
-        if not below:
-            self.table.focus()
-        else:
-            self.below.focus_pane()
-
-    def grouped(self, on: bool) -> None:
-        """Curves of a group are drawn as their mean and a band."""
-        charts = self.below.charts
-        charts.state = replace(charts.state, bands=Spread.DEVIATION if on else None)
-        self.update_soon("below")
 
     def show_filter(self, text: str) -> None:
         """Have a text in the filter's field."""
@@ -345,30 +279,6 @@ class MainScreen(DialogActions, ChartActions):
         self.marks.clear()
         self._update_marks()
         self.update_soon("below")
-
-    def action_pane(self, name: str) -> None:
-        """Show a pane below the table: "compare", "charts", "run", "files" or "log"."""
-        self.below.choose(name)
-        if self.has_class("-only-table") or self.has_class("-only-below"):
-            self._go(below=True)
-        self.update_soon("below")
-
-    def action_diff(self) -> None:
-        """Compare the marked runs; again: show what is the same everywhere too, or leave it out."""
-        if self.below.pane == "compare":
-            self.below.comparing.differing_only = not self.below.comparing.differing_only
-            self.update_soon("below")
-        else:
-            self.action_pane("compare")
-
-    def action_zoom(self) -> None:
-        """One part on the whole screen, or both."""
-        self._zoomed = not self._zoomed
-        self._fit()
-
-    def action_next_pane(self) -> None:
-        """From the table to what is below it, and back."""
-        self._go(below=not self._detail)
 
     def action_follow(self) -> None:
         """Follow, or hold still."""

@@ -1,4 +1,4 @@
-"""What lies below the table: comparison, curves, all about one run, its files, or its log."""
+"""What lies below the table: one of the panes of `tui_runs.tui.panes`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import Workspace
 from tui_runs.tui.comparing import Comparing, Comparison, told
 from tui_runs.tui.marks import Look, Marks
+from tui_runs.tui.panes import PANES
 from tui_runs.tui.status import pane_tabs
 from tui_runs.tui.widgets.bars import Bar
 from tui_runs.tui.widgets.charts_pane import ChartsPane
@@ -36,7 +37,7 @@ MOST_CURVES: Final = 50
 
 
 class Below(Vertical):
-    """Five panes, one of them shown. It takes what it shows from the workspace when it is told to.
+    """The panes, one of them shown. It takes what it shows from the workspace when it is told to.
 
     Args:
         workspace: where the runs are.
@@ -90,6 +91,14 @@ class Below(Vertical):
         self.log_pane = LogPane(id="log")
         self._details: tuple[RunKey, pl.DataFrame] | None = None
         self._details_of: object = None
+        self._updates: dict[str, Callable[[], None]] = {
+            "compare": self._update_comparison,
+            "charts": self._update_charts,
+            "run": self._update_run,
+            "files": self._update_files,
+            "log": self._update_log,
+        }
+        """What brings each pane up to date."""
 
     def compose(self) -> ComposeResult:
         """Tabs, and the panes: the comparison stands beside the charts."""
@@ -127,16 +136,15 @@ class Below(Vertical):
         return HtmlCharts("Curves, by step", legend, charts)
 
     def choose(self, pane: str) -> None:
-        """Show another pane: "compare", "charts", "run", "files" or "log"."""
+        """Show another pane, one of `PANES`."""
         self.pane = pane
         self.set_class(pane == "compare", "-compare")
-        self.query_one("#panes", ContentSwitcher).current = "charts" if pane == "compare" else pane
+        self.query_one("#panes", ContentSwitcher).current = PANES[pane].widget or pane
 
     def focus_pane(self) -> None:
         """Give the keys to what scrolls."""
-        if self.pane != "charts":
-            panes = {"run": "#run", "files": "#files-tree", "compare": "#diff", "log": "#log-lines"}
-            self.query_one(panes[self.pane]).focus()
+        if keys_to := PANES[self.pane].keys_to:
+            self.query_one(keys_to).focus()
 
     def charted(self) -> list[RunKey]:
         """The runs whose curves are drawn: the marked ones, or else the one under the cursor, or those of its group."""
@@ -145,7 +153,7 @@ class Below(Vertical):
 
     def series(self) -> list[SeriesKey]:
         """The curves on the screen."""
-        if not self.display or self.pane in ("run", "files", "log"):
+        if not self.display or not PANES[self.pane].draws:
             return []
         return self.charts.series(self.charted())
 
@@ -153,20 +161,23 @@ class Below(Vertical):
         """Show what is now known of the runs."""
         if not self.display:
             return
-        if self.pane == "run":
-            self.query_one(RunPane).show(self._run_details(), self._workspace.now())
-        elif self.pane == "files":
-            self.files.show(self._cursor_run())
-        elif self.pane == "log":
-            self.log_pane.show(self._cursor_run())
-        else:
-            runs = self.charted()
-            self._update_charts(runs)
-            if self.pane == "compare":
-                self.query_one(DiffView).show_comparison(self._comparison(runs))
+        self._updates[self.pane]()
         compared = told(self.query_one(DiffView).comparison) if self.pane == "compare" else ()
         tabs, right = pane_tabs(self.pane, len(self._marks.runs), self._cursor_run() is not None, compared)
         self.query_one("#tabs", Bar).show(tabs, right)
+
+    def _update_run(self) -> None:
+        self.query_one(RunPane).show(self._run_details(), self._workspace.now())
+
+    def _update_files(self) -> None:
+        self.files.show(self._cursor_run())
+
+    def _update_log(self) -> None:
+        self.log_pane.show(self._cursor_run())
+
+    def _update_comparison(self) -> None:
+        self._update_charts()
+        self.query_one(DiffView).show_comparison(self._comparison(self.charted()))
 
     def _run_details(self) -> RunDetails | None:
         run, catalog = self._cursor_run(), self._workspace.catalog
@@ -192,7 +203,8 @@ class Below(Vertical):
         event.stop()
         self.post_message(self.DetailsWanted(event.run, f"axes of {event.run}"))
 
-    def _update_charts(self, runs: Sequence[RunKey]) -> None:
+    def _update_charts(self) -> None:
+        runs = self.charted()
         plain = Look(self.app.theme_variables.get("foreground", "#808080"))
         marked = self._marks.looks()
         cut = len(self._marks.runs) - len(runs)
