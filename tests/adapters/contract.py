@@ -24,7 +24,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import pytest
 
@@ -71,6 +71,16 @@ ODD_LOCATIONS = {
 }
 
 
+class NewRun(NamedTuple):
+    """A run that is to be written."""
+
+    name: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, Points]
+    status: str
+
+
 class StoreWriter(ABC):
     """Writes a store as the tool writes it. What its format does not know, it skips."""
 
@@ -79,7 +89,6 @@ class StoreWriter(ABC):
     root: Path
     """The file or directory that holds all of it, for what must stay untouched; and to be moved away."""
 
-    @abstractmethod
     def add_run(
         self,
         name: str,
@@ -90,6 +99,11 @@ class StoreWriter(ABC):
         status: str = "running",
     ) -> str:
         """Write a new run; the run id under which the source is to show it."""
+        return self.write_run(NewRun(name, params or {}, tags or {}, metrics or {}, status))
+
+    @abstractmethod
+    def write_run(self, run: NewRun) -> str:
+        """What `add_run` does."""
 
     @abstractmethod
     def append(self, run_id: str, key: str, points: Points) -> None:

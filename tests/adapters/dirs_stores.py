@@ -7,11 +7,11 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.adapters.contract import Points, StoreWriter
+from tests.adapters.contract import NewRun, Points, StoreWriter
 from tests.adapters.metric_truth import Point
 
 LAYOUT = """
@@ -50,26 +50,18 @@ class LayoutWriter(StoreWriter):
     def _table(self, run_id: str, key: str) -> Path:
         return self.directory(run_id) / "metrics" / f"{quote(key, safe='')}.csv"
 
-    def add_run(
-        self,
-        name: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        metrics: Mapping[str, Points] | None = None,
-        status: str = "running",
-    ) -> str:
+    def write_run(self, run: NewRun) -> str:
         self._count += 1
-        run_id = f"runs/{self._count:04}/{name}"
+        run_id = f"runs/{self._count:04}/{run.name}"
         made = self.root / "runs" / f"new-{self._count}"
         (made / "metrics").mkdir(parents=True)
-        (made / "params.json").write_text(json.dumps(params or {}))
-        (made / "tags.json").write_text(json.dumps(tags or {}))
-        for key, points in (metrics or {}).items():
+        (made / "params.json").write_text(json.dumps(run.params))
+        (made / "tags.json").write_text(json.dumps(run.tags))
+        for key, points in run.metrics.items():
             text = csv_text([("step", "time", key), *points])
             (made / "metrics" / f"{quote(key, safe='')}.csv").write_text(text)
-        if status != "running":
-            (made / ("DONE" if status == "finished" else "FAILED")).touch()
+        if run.status != "running":
+            (made / ("DONE" if run.status == "finished" else "FAILED")).touch()
         self.directory(run_id).parent.mkdir()
         made.rename(self.directory(run_id))
         # Made one after the other, and faster than the clock of the file system ticks.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.adapters.contract import INF, NAN, Points, StoreWriter
+from tests.adapters.contract import INF, NAN, NewRun, Points, StoreWriter
 from tests.adapters.metric_truth import Point
 
 START = 1_700_000_000_000
@@ -49,26 +49,18 @@ class MlflowWriter(StoreWriter):
         found = self.client.get_experiment_by_name(experiment)
         self.experiment = found.experiment_id if found else self.client.create_experiment(experiment)
 
-    def add_run(
-        self,
-        name: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        metrics: Mapping[str, Points] | None = None,
-        status: str = "running",
-    ) -> str:
+    def write_run(self, run: NewRun) -> str:
         from mlflow.entities import Param
 
         self._clock += 60_000
-        run = self.client.create_run(self.experiment, start_time=self._clock, tags=dict(tags or {}), run_name=name)
-        run_id = str(run.info.run_id)
-        if params:
-            self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
-        for key, points in (metrics or {}).items():
+        made = self.client.create_run(self.experiment, start_time=self._clock, tags=dict(run.tags), run_name=run.name)
+        run_id = str(made.info.run_id)
+        if run.params:
+            self.client.log_batch(run_id, params=[Param(key, value) for key, value in run.params.items()])
+        for key, points in run.metrics.items():
             self.append(run_id, key, points)
-        if status != "running":
-            self.set_status(run_id, status)
+        if run.status != "running":
+            self.set_status(run_id, run.status)
         return run_id
 
     def append(self, run_id: str, key: str, points: Points) -> None:
@@ -145,21 +137,13 @@ class HandMadeStore(StoreWriter):
         (where / "meta.yaml").write_text(EXPERIMENT_META.format(uri=where, experiment=experiment, name=name))
         return where
 
-    def add_run(
-        self,
-        name: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        metrics: Mapping[str, Points] | None = None,
-        status: str = "running",
-    ) -> str:
+    def write_run(self, run: NewRun) -> str:
         lines = {
             key: "".join(f"{point.ms} {point.value!r} {point.step}\n" for point in points).encode()
-            for key, points in (metrics or {}).items()
+            for key, points in run.metrics.items()
         }
-        code = ("running", "scheduled", "finished", "failed", "killed").index(status) + 1
-        return self.put_run(name * 32, metrics=lines, params=dict(params or {}), tags=dict(tags or {}), status=code)
+        code = ("running", "scheduled", "finished", "failed", "killed").index(run.status) + 1
+        return self.put_run(run.name * 32, metrics=lines, params=dict(run.params), tags=dict(run.tags), status=code)
 
     def append(self, run_id: str, key: str, points: Points) -> None:
         path = self.run_dir(run_id) / "metrics" / key

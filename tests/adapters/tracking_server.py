@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.contract import Points, StoreWriter
+from tests.adapters.contract import NewRun, Points, StoreWriter
 from tests.adapters.ledger import Ledger
 from tests.adapters.mlflow_stores import START
 from tui_runs.adapter import Change, Cursor, Focus, History, RunBatch, Source
@@ -109,26 +109,18 @@ class ServerWriter(StoreWriter):
         behind._gate, behind.location = gate, gate.url
         return behind
 
-    def add_run(
-        self,
-        name: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        metrics: Mapping[str, Points] | None = None,
-        status: str = "running",
-    ) -> str:
+    def write_run(self, run: NewRun) -> str:
         from mlflow.entities import Param
 
         self.clock += 60_000
-        run = self.client.create_run(self.experiment, start_time=self.clock, tags=dict(tags or {}), run_name=name)
-        run_id = str(run.info.run_id)
-        if params or metrics:
-            given = [Param(key, value) for key, value in (params or {}).items()]
-            points = [point for key, series in (metrics or {}).items() for point in _metrics(key, series)]
+        made = self.client.create_run(self.experiment, start_time=self.clock, tags=dict(run.tags), run_name=run.name)
+        run_id = str(made.info.run_id)
+        if run.params or run.metrics:
+            given = [Param(key, value) for key, value in run.params.items()]
+            points = [point for key, series in run.metrics.items() for point in _metrics(key, series)]
             self.client.log_batch(run_id, params=given, metrics=points, synchronous=True)
-        if status != "running":
-            self.set_status(run_id, status)
+        if run.status != "running":
+            self.set_status(run_id, run.status)
         return run_id
 
     def append(self, run_id: str, key: str, points: Points) -> None:

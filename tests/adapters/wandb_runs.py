@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 from zlib import crc32
 
-from tests.adapters.contract import Points, StoreWriter
+from tests.adapters.contract import NewRun, Points, StoreWriter
 from tests.adapters.metric_truth import Point
 
 HEADER = b":W&B\xe1\xbe\x00"
@@ -114,26 +114,18 @@ class WandbWriter(StoreWriter):
         self._count = 0
         self._encoders: dict[str, Encoder] = {}
 
-    def add_run(
-        self,
-        name: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        metrics: Mapping[str, Points] | None = None,
-        status: str = "running",
-    ) -> str:
+    def write_run(self, run: NewRun) -> str:
         self._count += 1
         stamp, wandb_id = f"20231114_{221320 + self._count:06d}", f"id{self._count}"
         directory = self.root / f"offline-run-{stamp}-{wandb_id}"
         run_id = f"{wandb_id}-{stamp}"
         encode = self._encoders[run_id] = Encoder()
-        records = [encode(header=pb().HeaderRecord()), encode.run(wandb_id, name, params)]
-        records += self._history(run_id, metrics or {})
-        if tags:
-            records.append(encode.summary(tags))
-        if status != "running":
-            records.append(encode.exit(status != "finished"))
+        records = [encode(header=pb().HeaderRecord()), encode.run(wandb_id, run.name, run.params)]
+        records += self._history(run_id, run.metrics)
+        if run.tags:
+            records.append(encode.summary(run.tags))
+        if run.status != "running":
+            records.append(encode.exit(run.status != "finished"))
         directory.mkdir()
         (directory / f"run-{wandb_id}.wandb").write_bytes(HEADER + framed(records))
         return run_id

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.contract import LOSS, AdapterContract, Points, StoreWriter
+from tests.adapters.contract import LOSS, AdapterContract, NewRun, Points, StoreWriter
 from tests.adapters.ledger import read_all
 from tests.adapters.metric_truth import Point
 from tui_runs.adapter import Adapter
@@ -39,22 +39,14 @@ class ToyWriter(StoreWriter):
         (root / "toy.txt").write_text("toy\n")
         self._number = 0
 
-    def add_run(
-        self,
-        name: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        metrics: Mapping[str, Points] | None = None,
-        status: str = "running",
-    ) -> str:
+    def write_run(self, run: NewRun) -> str:
         self._number += 1
         run_id = f"run-{self._number:03}"
         (self.root / run_id).mkdir()
         now = 1_700_000_000_000 + self._number
-        run = {"name": name, "params": dict(params or {}), "tags": dict(tags or {}), "started": now}
-        self._write(run_id, {**run, "status": status, "ended": None if status == "running" else now + 1})
-        for key, points in (metrics or {}).items():
+        facts = {"name": run.name, "params": dict(run.params), "tags": dict(run.tags), "started": now}
+        self._write(run_id, {**facts, "status": run.status, "ended": None if run.status == "running" else now + 1})
+        for key, points in run.metrics.items():
             self.append(run_id, key, points)
         return run_id
 
