@@ -31,6 +31,8 @@ os.environ.update(
     XDG_CONFIG_HOME=_HOME.name + "/config",
     XDG_STATE_HOME=_HOME.name + "/state",
 )
+# Some trackers import it where it is there, and it lists all fonts the first time: half a minute, and nothing plots here.
+sys.modules["matplotlib"] = None  # type: ignore[assignment]
 _NAMING = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID")
 
 

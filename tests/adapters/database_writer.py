@@ -15,7 +15,28 @@ from tests.adapters.metric_truth import Point
 from tests.adapters.mlflow_stores import START, MlflowWriter, truth_of_client, write_rich_store
 
 
-class DatabaseWriter(MlflowWriter):
+class TablesWriter(MlflowWriter):
+    """Writes into tables of a database, in which what can happen to files cannot happen."""
+
+    def append_half(self, run_id: str, key: str, point: object) -> Callable[[], None]:
+        self._cannot("be half written")
+
+    def remove_run(self, run_id: str) -> None:
+        """As `mlflow gc` does after `delete_run`."""
+        self.client.delete_run(run_id)
+        self.client._tracking_client.store._hard_delete_run(run_id)
+
+    def rewrite(self, run_id: str, key: str, points: Points) -> None:
+        self._cannot("be truncated")
+
+    def break_run(self, run_id: str) -> Callable[[], None]:
+        self._cannot("be broken in one run only")
+
+    def hide_part(self, run_id: str) -> Path:
+        self._cannot("have an unreadable part")
+
+
+class DatabaseWriter(TablesWriter):
     """Writes through `mlflow.MlflowClient` into a SQLite database.
 
     Args:
@@ -39,23 +60,6 @@ class DatabaseWriter(MlflowWriter):
         self.experiment = (
             found.experiment_id if found else self.client.create_experiment(experiment, artifact_location=artifacts)
         )
-
-    def append_half(self, run_id: str, key: str, point: object) -> Callable[[], None]:
-        self._cannot("be half written")
-
-    def remove_run(self, run_id: str) -> None:
-        """As `mlflow gc` does after `delete_run`."""
-        self.client.delete_run(run_id)
-        self.client._tracking_client.store._hard_delete_run(run_id)
-
-    def rewrite(self, run_id: str, key: str, points: Points) -> None:
-        self._cannot("be truncated")
-
-    def break_run(self, run_id: str) -> Callable[[], None]:
-        self._cannot("be broken in one run only")
-
-    def hide_part(self, run_id: str) -> Path:
-        self._cannot("have an unreadable part")
 
     def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         with closing(sqlite3.connect(self.root, timeout=20)) as connection, connection:

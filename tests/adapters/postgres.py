@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tests.adapters.contract import Points
+from tests.adapters.database_writer import TablesWriter
 from tests.adapters.metric_truth import Point
-from tests.adapters.mlflow_stores import START, MlflowWriter
+from tests.adapters.mlflow_stores import START
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for its runtime folder when it is imported
@@ -136,7 +136,7 @@ def made_by_mlflow() -> str:
     return "made_by_mlflow"
 
 
-class PostgresWriter(MlflowWriter):
+class PostgresWriter(TablesWriter):
     """Writes through `mlflow.MlflowClient` into a database on the shared server; reads are the user reader's.
 
     Every writer has the same database: whoever is made last is the one that counts.
@@ -157,23 +157,6 @@ class PostgresWriter(MlflowWriter):
         self.client = MlflowClient(self.server.url(self.database, scheme="postgresql+psycopg"))
         self.experiment = self.client.get_experiment_by_name("trials").experiment_id
         self._clock = START + 600_000 * many  # after the runs that are there
-
-    def append_half(self, run_id: str, key: str, point: object) -> Callable[[], None]:
-        self._cannot("be half written")
-
-    def remove_run(self, run_id: str) -> None:
-        """As `mlflow gc` does after `delete_run`."""
-        self.client.delete_run(run_id)
-        self.client._tracking_client.store._hard_delete_run(run_id)
-
-    def rewrite(self, run_id: str, key: str, points: Points) -> None:
-        self._cannot("be truncated")
-
-    def break_run(self, run_id: str) -> Callable[[], None]:
-        self._cannot("be broken in one run only")
-
-    def hide_part(self, run_id: str) -> Path:
-        self._cannot("have an unreadable part")
 
     def lose(self) -> Callable[[], None]:
         """Let nobody into the database any more, and throw out whoever is there."""
