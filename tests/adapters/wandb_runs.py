@@ -316,9 +316,12 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
 
 
 def sdk_environment(root: Path) -> dict[str, str]:
-    """Settings that keep the SDK off the user's files and the network."""
+    """Settings that keep the SDK off the user's files and the network, and what it forgets to remove out of /tmp."""
+    temporary = root / ".tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
     own = {name: str(root / f".{name}") for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR")}
-    return {"PATH": os.environ["PATH"], "HOME": str(root), "WANDB_DIR": str(root), **own, **_SETTINGS}
+    places = {"HOME": root, "WANDB_DIR": root, "TMPDIR": temporary}
+    return {"PATH": os.environ["PATH"], **{name: str(path) for name, path in places.items()}, **own, **_SETTINGS}
 
 
 def write_finished(root: Path) -> dict[str, Any]:
