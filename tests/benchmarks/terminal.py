@@ -1,7 +1,7 @@
 """A program in a pseudo-terminal of its own: what it writes, when it writes it, and what that costs.
 
-Only the bytes are looked at, without a terminal emulator in between, so that nothing here takes time from the
-program. The questions that programs ask of their terminal are answered as common terminals do: some wait for it.
+Only the bytes are looked at, unless a screen is asked for, so that nothing here takes time from the program. The
+questions that programs ask of their terminal are answered as common terminals do: some wait for it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
+
+import pyte
 
 from tests.benchmarks.jobs import memory_of
 
@@ -79,9 +81,19 @@ class Terminal:
         command: the program and its arguments.
         env: variables beside those of this process.
         cwd: its working directory.
+        screen: keep what is on the screen, for programs that write changed cells only: a number then never comes whole.
     """
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        *,
+        screen: bool = False,
+    ) -> None:
+        self._screen = pyte.Screen(*_SIZE) if screen else None
+        self._stream = pyte.ByteStream(self._screen)
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
         self.output = bytearray()
         self._last = 0.0
@@ -138,6 +150,8 @@ class Terminal:
         if data:
             self._last = time.monotonic()
             self.output += data
+            if self._screen is not None:
+                self._stream.feed(data)
             if b"\x1b" in data:
                 self._answer(data)
         return data
@@ -199,6 +213,12 @@ class Terminal:
             settled = self._last
         return Reply(first - pressed, painted - pressed, settled - pressed)
 
+    def first_after(self, key: bytes) -> float | None:
+        """Press a key while the screen moves: seconds to the next output, whatever it is; None if none comes."""
+        pressed = time.monotonic()
+        os.write(self._master, key)
+        return self._last - pressed if self._read_once(2.0) else None
+
     def cpu_seconds(self) -> float:
         """CPU time so far of the program and its children, that of threads that have ended included."""
         return sum(time.clock_gettime(_cpu_clock_of(process)) for process in self.processes())
@@ -258,8 +278,14 @@ class Terminal:
         while (left := until - time.monotonic()) > 0:
             if not self._read_once(left):
                 continue
-            text = plain(bytes(self.output[-_TAIL // 4 :]))
+            text = self._text()
             shown = [i for i, one in enumerate(pending) if re.search(rf"(?<!\d){one}(?!\d)", text)]
             for passed in list(pending)[: shown[-1] + 1] if shown else []:
                 seen[passed] = self._last - pending.pop(passed)
         return seen
+
+    def _text(self) -> str:
+        """What is on the screen; without one, what was written lately."""
+        if self._screen is not None:
+            return "\n".join(self._screen.display)
+        return plain(bytes(self.output[-_TAIL // 4 :]))
