@@ -213,6 +213,14 @@ class Terminal:
             settled = self._last
         return Reply(first - pressed, painted - pressed, settled - pressed)
 
+    def type(self, key: bytes) -> None:
+        """Press a key, and do not wait for what comes of it."""
+        os.write(self._master, key)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the terminal so large."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def first_after(self, key: bytes) -> float | None:
         """Press a key while the screen moves: seconds to the next output, whatever it is; None if none comes."""
         pressed = time.monotonic()
