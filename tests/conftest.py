@@ -31,7 +31,7 @@ os.environ.update(
     XDG_CONFIG_HOME=_HOME.name + "/config",
     XDG_STATE_HOME=_HOME.name + "/state",
 )
-# Some trackers import it where it is there, and it lists all fonts the first time: half a minute, and nothing plots here.
+# Some trackers import it where it is there, and it lists all fonts the first time, for half a minute.
 sys.modules["matplotlib"] = None  # type: ignore[assignment]
 _NAMING = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID")
 

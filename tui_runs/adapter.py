@@ -122,11 +122,14 @@ class Change:
         batch: runs that are new or changed, metrics that grew, problems that appeared.
         removed: run ids that are gone.
         mended: uris of problems that no longer exist.
+        polling: why files are only looked at now and then from here on, a few words ("nfs4"); empty: they no longer
+            are; None: as before.
     """
 
     batch: RunBatch | None = None
     removed: Sequence[str] = ()
     mended: Sequence[str] = ()
+    polling: str | None = None
 
 
 @dataclass(slots=True)

@@ -7,13 +7,13 @@ directories in which runs lie, for new ones. At the others' files is looked now 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from typing import Final
 
 from tui_runs.adapter import Change, Focus, Problem
-from tui_runs.follow import FileWatch
+from tui_runs.errors import SourceLostError
+from tui_runs.follow.follower import FileFollower
 from tui_runs_dirs.known_collection import KnownCollection
 from tui_runs_dirs.known_run import KnownRun
 from tui_runs_dirs.known_tree import KnownTree, Said, lost
@@ -23,28 +23,18 @@ _CLOSE_LIMIT: Final = 200
 """Running runs that are watched closely: those written last."""
 _PLACES_LIMIT: Final = 500
 """Directories that are watched for new runs."""
-_WAIT: Final = 0.5
-"""Seconds after which a changed focus is seen at the latest."""
-_LOOK_AGAIN: Final = 2.0
-"""Seconds after which everything is looked at again, though nothing happened; at least."""
-_RETRY: Final = 0.2
-_SWEEP_SHARE: Final = 1 / 400
-"""Share of one core that looking at everything may take."""
 _WALK_SHARE: Final = 1 / 10
 """Share of one core that walking may take because something appeared."""
 _FRESH_SECONDS, _FRESH_LIMIT = 600.0, 200
 """A directory that appeared is watched for so long, though there is no run in it yet; so many at once."""
-_REST: Final = 3.0
-"""Times what reading took: a run that logs hundreds of times a second is read as often as a quarter of a core can."""
-_LONGEST_REST: Final = 0.3
 _SECONDS: Final = 0.3
 """What is found is said after so long, though there is more."""
 _MAYBE_METRICS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".yaml", ".toml", ".db")
 """What is written into such a file, though no layout knew it before, may make it known."""
 
 
-class RunFollower:
-    """Yields what changes; owned by the thread that iterates it, but for `close`.
+class RunFollower(FileFollower):
+    """Yields what changes. What is to be read are run ids, and the files that are collections.
 
     Args:
         tree: what is known and was said.
@@ -52,11 +42,9 @@ class RunFollower:
     """
 
     def __init__(self, tree: KnownTree, viewpoint: Viewpoint) -> None:
+        super().__init__()
         self._tree, self._viewpoint = tree, viewpoint
-        self._closed = threading.Event()
-        self._watch: FileWatch | None = None
-        self._covered: frozenset[str] = frozenset()
-        self._next_sweep = self._next_walk = 0.0
+        self._next_walk = 0.0
         self._walk_wanted = False
         self._places: frozenset[str] = frozenset()
         self._places_of: object = None
@@ -64,57 +52,20 @@ class RunFollower:
         self._fresh: dict[str, float] = {}
         self._walk_problems: dict[str, Problem] = {problem.uri: problem for problem in tree.problems}
 
-    def close(self) -> None:
-        """End `changes`, from any thread."""
-        self._closed.set()
-        if self._watch is not None:
-            self._watch.close()
-
     def changes(self, focus: Focus) -> Iterator[Change]:
-        """Block, and yield every change until closed.
-
-        Raises:
-            SourceLostError: the root is gone; calling again goes on from here.
-        """
-        watch = self._watch = FileWatch(focus.poll_seconds)
+        """See `FileFollower`; meanwhile nobody else walks."""
         self._tree.is_followed = True
         try:
-            begun = False
-            dirty = self._sweep()
-            while not self._closed.is_set():
-                if not os.path.exists(self._tree.root):
-                    raise lost(self._tree.root)
-                looked_at = focus.run_ids
-                dirty |= self._cover(watch, looked_at)
-                change = self._walk_change()
-                if change is not None:
-                    yield change
-                if dirty:
-                    began = time.thread_time()
-                    yield from self._read(dirty)
-                    dirty = set()
-                    self._closed.wait(min(_LONGEST_REST, (time.thread_time() - began) * _REST))
-                    continue  # what was found may have to be watched from now on: before waiting
-                if not begun:
-                    begun = True
-                    yield Change()
-                paths = self._wait(watch, focus, looked_at)
-                if not self._closed.is_set() and os.path.exists(self._tree.root):
-                    dirty = self._touched(paths) | self._restless | self._sweep()
+            yield from super().changes(focus)
         finally:
             self._tree.is_followed = False
-            watch.close()
 
-    def _wait(self, watch: FileWatch, focus: Focus, looked_at: frozenset[str]) -> frozenset[str]:
-        """Wait for paths that changed, for another focus, or until it is time to look at something again."""
-        until = time.monotonic() + _LOOK_AGAIN
-        paths: frozenset[str] = frozenset()
-        while not paths and not self._closed.is_set() and focus.run_ids == looked_at and time.monotonic() < until:
-            soon = bool(self._restless) or self._walk_wanted
-            paths = watch.wait(_RETRY if soon else _WAIT)
-            if soon or not os.path.exists(self._tree.root):
-                break
-        return paths
+    def _lost(self) -> SourceLostError | None:
+        return None if os.path.exists(self._tree.root) else lost(self._tree.root)
+
+    @property
+    def _soon(self) -> bool:
+        return bool(self._restless) or self._walk_wanted
 
     # --- what is to be looked at --------------------------------------------------------------------------------------
 
@@ -147,18 +98,11 @@ class RunFollower:
         mended = [uri for uri in before if uri not in now]
         return Change(make_batch([], problems=new), mended=mended) if new or mended else None
 
-    def _cover(self, watch: FileWatch, looked_at: frozenset[str]) -> set[str]:
-        """Watch what is to be watched; the runs that are watched only from now on.
-
-        A directory is watched first and read after, so that nothing falls between the two.
-        """
+    def _cover(self, looked_at: frozenset[str]) -> set[str]:
         close = self._close_runs(looked_at)
         if self._places_of is not self._tree.names:
             self._places, self._places_of = self._find_places(), self._tree.names
-        of_runs = {directory for run in close for directory in run.places}
-        wanted = self._places | of_runs
-        new, self._covered = wanted - self._covered, wanted
-        watch.watch(wanted)
+        new = self._watch_only(self._places | {directory for run in close for directory in run.places})
         dirty = {run.run_id for run in close if not new.isdisjoint(run.places)}
         dirty |= {path for path in self._tree.collections if os.path.dirname(path) in new}
         missed = self._tree.has_new_entries(new)
@@ -188,11 +132,9 @@ class RunFollower:
         return running + self._tree.find([*looked_at])
 
     def _touched(self, paths: frozenset[str]) -> set[str]:
-        """The runs and collections that changed paths belong to."""
-        if not paths:
-            return set()
+        """The runs and collections that changed paths belong to, and those that were half written."""
         readers = self._tree.readers
-        dirty: set[str] = set()
+        dirty = set(self._restless)
         for path in paths:
             directory, name = os.path.split(path)
             near = [*readers.get(path, ()), *readers.get(directory, ())]  # a chain of files is known by its directory
@@ -203,13 +145,10 @@ class RunFollower:
             may_be_metrics = not near and name.endswith(_MAYBE_METRICS)
             if is_new or is_gone or may_be_metrics or path in self._covered:
                 self._walk_wanted = True
-        return dirty | self._walk() if self._may_walk else dirty
+        return dirty | self._walk() if paths and self._may_walk else dirty
 
-    def _sweep(self) -> set[str]:
-        """Runs whose files were written unseen, or that have not been written for long; as often as may be."""
-        began = time.monotonic()
-        if began < self._next_sweep:
-            return set()
+    def _look(self) -> set[str]:
+        """Runs whose files were written unseen, or that have not been written for long."""
         dirty = self._walk()
         now = time.time()
         for run_id, run in self._tree.runs.items():
@@ -218,13 +157,15 @@ class RunFollower:
             if run.has_news or (said is not None and said.status == "running" and slept > self._viewpoint.stale_after):
                 dirty.add(run_id)
         dirty |= {path for path, one in self._tree.collections.items() if one.has_news}
-        self._next_sweep = time.monotonic() + max(_LOOK_AGAIN, (time.monotonic() - began) / _SWEEP_SHARE)
         return dirty
 
     # --- what is said -------------------------------------------------------------------------------------------------
 
     def _read(self, dirty: set[str]) -> Iterator[Change]:
         """Read these runs and collections on; what is different now, in changes of a moment's work each."""
+        change = self._walk_change()
+        if change is not None:
+            yield change
         views: list[RunView] = []
         removed: list[str] = []
         mended: list[str] = []

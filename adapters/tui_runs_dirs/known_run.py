@@ -59,7 +59,8 @@ class KnownFacts:
             self.facts, self.problem = Facts(), None
         except OSError as error:
             # What was just written may be half of it: what was known before stays until it cannot be the rest's time.
-            self.restless = is_known and time.time() - last_write(stamp) / 1e9 < _HALF_WRITTEN_SECONDS
+            # A time in the future is another machine's, and as good as long past.
+            self.restless = is_known and abs(time.time() - last_write(stamp) / 1e9) < _HALF_WRITTEN_SECONDS
             if not self.restless:
                 self.problem = unreadable(self.file.path, error)
         return (self.facts, self.problem) != before

@@ -7,8 +7,9 @@ run is resumed or deleted. Watching 5,000 runs closely would take 40,000 watches
 
 from __future__ import annotations
 
+import functools
+import math
 import os
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,10 +17,10 @@ from typing import Final
 
 import polars as pl
 
-from tui_runs.adapter import Change, Focus, Problem
+from tui_runs.adapter import Change, Problem
 from tui_runs.display import encodable
 from tui_runs.errors import SourceLostError
-from tui_runs.follow import FileWatch
+from tui_runs.follow.follower import FileFollower
 from tui_runs_mlflow.metric_series import MetricSeries, advance, series_batch
 from tui_runs_mlflow.run_batches import RunRead, make_batch, metrics_of, read_run
 from tui_runs_mlflow.run_files import walk_files
@@ -28,34 +29,27 @@ from tui_runs_mlflow.stamps import meta_stamp
 from tui_runs_mlflow.store_layout import (
     TRASH,
     ExperimentDir,
+    directories_besides,
     find_experiments,
     folders_of,
-    is_young,
     last_activity,
     looks_like_run,
     may_be_run,
     metrics_size,
-    young_directories,
 )
 
 _CLOSE_LIMIT: Final = 200
 """Running runs watched closely: the most recently active ones. A store of crashed runs may have thousands."""
-_WAIT: Final = 0.5
-"""Seconds after which a changed focus is seen at the latest."""
-_LOOK_AGAIN: Final = 2.0
-"""Seconds after which what is to be watched is worked out anew, though nothing happened."""
-_RETRY: Final = 0.2
 _TRIES: Final = 5
 """mlflow rewrites meta.yaml in place: an unreadable one is tried again before it is called a problem."""
-_SWEEP_SHARE: Final = 1 / 400
-"""Share of one core that looking at every meta.yaml may take."""
-_SWEEP_SECONDS: Final = 2.0
+_UNBORN_SECONDS: Final = 10.0
+"""A directory that appeared in the store is watched for so long: it may become an experiment."""
 _FRESH_SECONDS: Final = 30.0
 """A run that appeared or changed is watched closely for so long, running or not: it may still be being copied."""
 
 
-class StoreFollower:
-    """Yields what changes in one store; owned by the thread that iterates it, but for `close`.
+class StoreFollower(FileFollower):
+    """Yields what changes in one store. What is to be read are directories of runs.
 
     Args:
         root: the store's directory.
@@ -65,11 +59,14 @@ class StoreFollower:
     """
 
     def __init__(self, root: str, only: str | None, with_deleted: bool, seen: Seen) -> None:
+        super().__init__()
         self._root, self._only, self._with_deleted = root, only, with_deleted
         self._directories, self._known = seen.directories, seen.known
         self._experiments, self._troubles = self._shown(seen.experiments.values()), seen.troubles
-        self._unborn: list[str] = []  # young directories that may become experiments
-        self._covered: set[str] = set()
+        self._strangers: dict[str, float] | None = None  # directories that are no experiments yet: when they came
+        self._no_runs: set[str] = set()  # directories in experiments that stayed without a run
+        self._close: set[str] = set()
+        self._appended: list[MetricSeries] = []
         self._news: list[Problem] = []
         self._mended: set[str] = set()
         self._revisit: set[str] = set()
@@ -77,87 +74,35 @@ class StoreFollower:
         self._series: dict[str, dict[str, MetricSeries]] = {}
         self._folders: dict[str, list[str]] = {}
         self._tries: dict[str, int] = {}
-        self._closed = threading.Event()
-        self._watch: FileWatch | None = None
-        self._next_sweep = 0.0
 
-    def close(self) -> None:
-        """End `changes`, from any thread."""
-        self._closed.set()
-        if self._watch is not None:
-            self._watch.close()
+    def _lost(self) -> SourceLostError | None:
+        return None if os.path.isdir(self._root) else store_lost(self._root)
 
-    def changes(self, focus: Focus) -> Iterator[Change]:
-        """Block, and yield every change until closed.
+    @property
+    def _soon(self) -> bool:
+        return bool(self._tries)
 
-        Raises:
-            SourceLostError: the root is gone; calling again goes on from here.
-        """
-        watch = self._watch = FileWatch(focus.poll_seconds)
-        try:
-            dirty: set[str] = set()
-            begun = False
-            while not self._closed.is_set():
-                if not os.path.isdir(self._root):
-                    raise store_lost(self._root)
-                looked_at = focus.run_ids
-                close = self._close_runs(looked_at)
-                for directory in self._folders.keys() - close:
-                    del self._folders[directory]
-                    self._series.pop(directory, None)
-                self._folders.update((directory, folders_of(directory)) for directory in close - self._folders.keys())
-                dirty |= self._cover(watch) | self._revisit
-                self._revisit = set()
-                if dirty or self._news or self._mended:
-                    yield from self._refresh(dirty, close)
-                    dirty = set()
-                    continue  # what was found may have to be watched from now on: before waiting
-                if not begun:
-                    begun = True
-                    yield Change()
-                paths = self._wait(watch, focus, looked_at)
-                if self._closed.is_set() or not os.path.isdir(self._root):
-                    continue
-                dirty, appended = self._sort_out(paths)
-                dirty |= self._tries.keys() | self._sweep()
-                yield from self._advance(appended)
-        finally:
-            watch.close()
-
-    def _wait(self, watch: FileWatch, focus: Focus, looked_at: frozenset[str]) -> frozenset[str]:
-        """Wait for paths that changed, for another focus, or until it is time to look at everything again."""
-        until = time.monotonic() + _LOOK_AGAIN
-        paths: frozenset[str] = frozenset()
-        while not paths and not self._closed.is_set() and focus.run_ids == looked_at and time.monotonic() < until:
-            paths = watch.wait(_RETRY if self._tries else _WAIT)
-            if self._tries or not os.path.isdir(self._root):
-                break
-        return paths
-
-    def _cover(self, watch: FileWatch) -> set[str]:
-        """Watch everything; the runs to be read, as they are watched only now.
-
-        A directory is watched first and read after, so that nothing falls between the two.
-        """
-        dirty: set[str] = set()
-        while True:
-            wanted = set(self._watched())
-            watch.watch(wanted)
-            new, self._covered = wanted - self._covered, wanted
-            if not new:
-                return dirty
+    def _cover(self, looked_at: frozenset[str]) -> set[str]:
+        close = self._close = self._close_runs(looked_at)
+        for directory in self._folders.keys() - close:
+            del self._folders[directory]
+            self._series.pop(directory, None)
+        self._folders.update((directory, folders_of(directory)) for directory in close - self._folders.keys())
+        dirty, self._revisit = self._revisit, set()
+        while new := self._watch_only(set(self._watched())):
             runs = {path: self._run_of(path) for path in new}
             dirty.update(run for run in runs.values() if run)
             if None in runs.values():
                 dirty |= self._list_experiments() | self._appeared_or_gone()
+        return dirty
 
-    def _sort_out(self, paths: Iterable[str]) -> tuple[set[str], list[MetricSeries]]:
-        """Which runs are to be read again, and which metric files read on, for these changed paths."""
-        dirty: set[str] = set()
-        appended: list[MetricSeries] = []
+    def _touched(self, paths: frozenset[str]) -> set[str]:
+        """Which runs are to be read again for these changed paths; and notes which metric files are to be read on."""
+        dirty = set(self._tries)
         relist = False
+        run_of = functools.cache(self._run_of)  # for now: of a burst many lie in the same directory
         for path in paths:
-            run = self._run_of(path)
+            run = path if path in self._folders else run_of(os.path.dirname(path))
             if run is None:
                 relist = True
                 if path in self._known:
@@ -165,12 +110,10 @@ class StoreFollower:
             elif (series := self._series.get(run, {}).get(path)) is None:
                 dirty.add(run)
             elif os.path.lexists(path):
-                appended.append(series)
+                self._appended.append(series)
             else:
                 dirty.add(self._to_say_anew(run))
-        if relist:
-            dirty |= self._list_experiments() | self._appeared_or_gone()
-        return dirty, appended
+        return dirty | self._list_experiments() | self._appeared_or_gone() if relist else dirty
 
     def _advance(self, series: list[MetricSeries]) -> Iterator[Change]:
         """Read on in these files. A value is sent when it is the newest, not on the way there."""
@@ -192,9 +135,12 @@ class StoreFollower:
         before, troubles = self._experiments, self._troubles
         try:
             found = find_experiments(self._root, problems, self._only)
-            self._unborn = young_directories(self._root, {one.directory for one in found})
+            others = directories_besides(self._root, {one.directory for one in found})
         except OSError:
             return set()  # the caller sees that the root is gone
+        # By our own clock: that of a file server may be wrong, and rsync gives old times to what is new.
+        since, came = (-math.inf, {}) if self._strangers is None else (time.monotonic(), self._strangers)
+        self._strangers = {path: came.get(path, since) for path in others}
         self._troubles = {problem.uri: problem for problem in problems}
         self._news += [problem for uri, problem in self._troubles.items() if uri not in troubles]
         for uri in troubles.keys() - self._troubles.keys():  # the scan may have named its directory instead
@@ -221,8 +167,9 @@ class StoreFollower:
             except OSError:  # not readable at the moment: that is not to say that its runs are gone
                 present.update(run for run in list(self._known) if os.path.dirname(run) == experiment)
         known = set(self._known)
-        # One that is still being made has no meta.yaml yet: it is tried again until it has, or is no longer young.
-        new = {path for path in present - known if looks_like_run(path) or is_young(path)}
+        # One that is still being made has no meta.yaml yet: it is tried again a few times.
+        self._no_runs &= present
+        new = {path for path in present - known if path not in self._no_runs or looks_like_run(path)}
         return new | (known - present)
 
     def _to_say_anew(self, run: str) -> str:
@@ -244,7 +191,9 @@ class StoreFollower:
         folders = [folder for listed in self._folders.values() for folder in listed]
         trash = os.path.join(self._root, TRASH)
         tops = [self._root, trash] if os.path.isdir(trash) else [self._root]
-        return [*tops, *self._experiments, *self._unborn, *folders]
+        young = time.monotonic() - _UNBORN_SECONDS
+        unborn = [path for path, came in (self._strangers or {}).items() if came > young]
+        return [*tops, *self._experiments, *unborn, *folders]
 
     def _run_of(self, path: str) -> str | None:
         """The closely watched run that a path lies in."""
@@ -254,20 +203,24 @@ class StoreFollower:
             path = os.path.dirname(path)
         return None
 
-    def _sweep(self) -> set[str]:
-        """Runs not watched closely whose meta.yaml changed, as often as the share of a core allows."""
-        begin = time.monotonic()
-        if begin < self._next_sweep:
-            return set()
-        changed = {
+    def _look(self) -> set[str]:
+        """Runs not watched closely whose meta.yaml changed, and those that came or went unseen."""
+        appeared = self._list_experiments() | self._appeared_or_gone()
+        return appeared | {
             path
             for path, known in list(self._known.items())
             if path not in self._folders
             and (meta_stamp(path) != known.stamp or (known.running and metrics_size(path) != known.metrics_size))
         }
-        took = time.monotonic() - begin
-        self._next_sweep = begin + max(_SWEEP_SECONDS, took / _SWEEP_SHARE)
-        return changed
+
+    def _read(self, dirty: set[str]) -> Iterator[Change]:
+        """Read metric files on, and these run directories again."""
+        appended, self._appended = self._appended, []
+        yield from self._advance(appended)
+        while dirty or self._revisit or self._news or self._mended:
+            dirty, self._revisit = dirty | self._revisit, set()
+            yield from self._refresh(dirty, self._close)
+            dirty = set()
 
     def _refresh(self, dirty: set[str], close: set[str]) -> Iterator[Change]:
         """Read these run directories again, and yield one change with all that differs."""
@@ -277,11 +230,12 @@ class StoreFollower:
         (problems, mended), (self._news, self._mended) = (self._news, self._mended), ([], set())
         for directory in sorted(dirty):
             before = self._known.get(directory)
-            run = self._read(directory, with_metrics=directory not in close)
+            run = self._read_run(directory, with_metrics=directory not in close)
             if run is not None and run.meta is None and self._again(directory):
                 continue
             self._tries.pop(directory, None)
             if run is None or (run.deleted and not self._with_deleted) or not looks_like_run(directory):
+                self._no_runs.add(directory)
                 removed += self._forget(directory, run)
                 mended |= before.problem_uris if before else frozenset()
                 continue
@@ -310,7 +264,7 @@ class StoreFollower:
             batch = make_batch(runs, metrics=metrics)
             yield Change(replace(batch, problems=[*batch.problems, *problems]), removed, sorted(mended))
 
-    def _read(self, directory: str, *, with_metrics: bool) -> RunRead | None:
+    def _read_run(self, directory: str, *, with_metrics: bool) -> RunRead | None:
         experiment = self._experiments.get(os.path.dirname(directory))
         if experiment is None:
             return None
@@ -319,7 +273,7 @@ class StoreFollower:
     def _again(self, directory: str) -> bool:
         """Whether a directory that cannot be read now is to be tried again, having just been written perhaps."""
         tries = self._tries.get(directory, 0)
-        if tries >= _TRIES or not is_young(directory):
+        if tries >= _TRIES or not os.path.isdir(directory):
             return False
         self._tries[directory] = tries + 1
         return True

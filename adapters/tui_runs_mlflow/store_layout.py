@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -208,20 +207,11 @@ def metrics_size(run: str) -> int:
     return total
 
 
-def young_directories(root: str, without: set[str]) -> list[str]:
-    """Directories in a store that were made just now and are no experiments, or not yet.
+def directories_besides(root: str, experiments: Container[str]) -> list[str]:
+    """Directories in a store that are no experiments, or not yet.
 
     Raises:
         OSError: the root cannot be listed.
     """
     with os.scandir(root) as entries:
-        paths = [entry.path for entry in entries if may_be_run(entry) and entry.path not in without]
-    return [path for path in paths if is_young(path)]
-
-
-def is_young(directory: str) -> bool:
-    """Whether something was created in a directory within the last ten seconds, by its file system's clock."""
-    try:
-        return abs(time.time() - os.stat(directory).st_mtime) < 10
-    except OSError:
-        return False
+        return [entry.path for entry in entries if may_be_run(entry) and entry.path not in experiments]

@@ -7,34 +7,27 @@ size and the time of the log are looked at now and then.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from typing import Final
 
-from tui_runs.adapter import Change, Focus
-from tui_runs.follow import FileWatch
+from tui_runs.adapter import Change
+from tui_runs.errors import SourceLostError
+from tui_runs.follow.follower import FileFollower
 from tui_runs_wandb.known_runs import KnownRuns, Said, lost, stamp_of, written_at
 from tui_runs_wandb.run_frames import RunView, make_batch, view_of
 from tui_runs_wandb.run_log import RunLog
 
 _CLOSE_LIMIT: Final = 200
 """Running runs that are watched closely: those written last."""
-_WAIT: Final = 0.5
-"""Seconds after which a changed focus is seen at the latest."""
-_LOOK_AGAIN: Final = 2.0
-"""Seconds after which everything is looked at again, though nothing happened; at least."""
-_RETRY: Final = 0.2
 _TRIES: Final = 5
 """What cannot be read at the end of a log may be in the writing: it is tried again before it is called a problem."""
-_SWEEP_SHARE: Final = 1 / 400
-"""Share of one core that looking at every log may take."""
 _SECONDS: Final = 0.3
 """What is found is said after so long, though there is more."""
 
 
-class RunFollower:
-    """Yields what changes; owned by the thread that iterates it, but for `close`.
+class RunFollower(FileFollower):
+    """Yields what changes. What is to be read are run ids.
 
     Args:
         uri: the place; it is lost when this is gone.
@@ -44,57 +37,16 @@ class RunFollower:
     """
 
     def __init__(self, uri: str, watched: str | None, runs: KnownRuns, stale_after: float) -> None:
+        super().__init__()
         self._uri, self._watched, self._runs, self._stale_after = uri, watched, runs, stale_after
-        self._closed = threading.Event()
-        self._watch: FileWatch | None = None
-        self._covered: frozenset[str] = frozenset()
         self._tries: dict[str, int] = {}
-        self._next_sweep = 0.0
 
-    def close(self) -> None:
-        """End `changes`, from any thread."""
-        self._closed.set()
-        if self._watch is not None:
-            self._watch.close()
+    def _lost(self) -> SourceLostError | None:
+        return None if os.path.exists(self._uri) else lost(self._uri)
 
-    def changes(self, focus: Focus) -> Iterator[Change]:
-        """Block, and yield every change until closed.
-
-        Raises:
-            SourceLostError: the place is gone; calling again goes on from here.
-        """
-        watch = self._watch = FileWatch(focus.poll_seconds)
-        try:
-            dirty = self._sweep()
-            begun = False
-            while not self._closed.is_set():
-                if not os.path.exists(self._uri):
-                    raise lost(self._uri)
-                looked_at = focus.run_ids
-                dirty |= self._cover(watch, looked_at)
-                if dirty:
-                    yield from self._read(dirty)
-                    dirty = set()
-                    continue  # what was found may have to be watched from now on: before waiting
-                if not begun:
-                    begun = True
-                    yield Change()
-                paths = self._wait(watch, focus, looked_at)
-                if not self._closed.is_set() and os.path.exists(self._uri):
-                    dirty = self._touched(paths) | self._retries() | self._sweep()
-        finally:
-            watch.close()
-
-    def _wait(self, watch: FileWatch, focus: Focus, looked_at: frozenset[str]) -> frozenset[str]:
-        """Wait for paths that changed, for another focus, or until it is time to look at everything again."""
-        until = time.monotonic() + _LOOK_AGAIN
-        paths: frozenset[str] = frozenset()
-        while not paths and not self._closed.is_set() and focus.run_ids == looked_at and time.monotonic() < until:
-            retries = bool(self._retries())
-            paths = watch.wait(_RETRY if retries else _WAIT)
-            if retries or not os.path.exists(self._uri):
-                break
-        return paths
+    @property
+    def _soon(self) -> bool:
+        return bool(self._retries())
 
     # --- what is to be looked at --------------------------------------------------------------------------------------
 
@@ -107,15 +59,9 @@ class RunFollower:
         logs, said = self._runs.logs, dict(self._runs.said)
         return {run_id for run_id in logs if run_id not in said} | (said.keys() - logs.keys())
 
-    def _cover(self, watch: FileWatch, looked_at: frozenset[str]) -> set[str]:
-        """Watch what is to be watched; the runs that are watched only from now on.
-
-        A directory is watched first and read after, so that nothing falls between the two.
-        """
+    def _cover(self, looked_at: frozenset[str]) -> set[str]:
         close = self._close_runs(looked_at)
-        wanted = frozenset(log.run.directory for log in close) | ({self._watched} if self._watched else set())
-        new, self._covered = wanted - self._covered, wanted
-        watch.watch(wanted)
+        new = self._watch_only({log.run.directory for log in close} | ({self._watched} if self._watched else set()))
         dirty = {log.run.run_id for log in close if log.run.directory in new}
         return dirty | self._relist() if self._watched in new else dirty
 
@@ -137,16 +83,14 @@ class RunFollower:
             if run_id is not None:
                 dirty.add(run_id)
             relist = relist or run_id is None or path in of_directory or self._runs.logs[run_id].run.log is None
+        dirty |= self._retries()
         return dirty | self._relist() if relist else dirty
 
     def _retries(self) -> set[str]:
         return {run_id for run_id, tries in self._tries.items() if tries < _TRIES}
 
-    def _sweep(self) -> set[str]:
-        """Runs whose log was written unseen, or that have not been written for long; as often as may be."""
-        begin = time.monotonic()
-        if begin < self._next_sweep:
-            return set()
+    def _look(self) -> set[str]:
+        """Runs whose log was written unseen, or that have not been written for long."""
         dirty = self._relist()
         now = time.time()
         for run_id, log in self._runs.logs.items():
@@ -154,7 +98,6 @@ class RunFollower:
             asleep = said is not None and said.status == "running" and now - (log.updated or 0) > self._stale_after
             if asleep or log.doubtful or log.stamp != stamp_of(log.run.log):
                 dirty.add(run_id)
-        self._next_sweep = begin + max(_LOOK_AGAIN, (time.monotonic() - begin) / _SWEEP_SHARE)
         return dirty
 
     # --- what is said -------------------------------------------------------------------------------------------------

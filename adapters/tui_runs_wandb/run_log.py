@@ -250,7 +250,7 @@ class RunLog:
             return problem_with(path, what, _DAMAGE_REMEDY)
         if malformed:
             return problem_with(path, f"{malformed:,} of its records cannot be understood.", _DAMAGE_REMEDY)
-        if self._doubtful and self.updated is not None and time.time() - self.updated > _SETTLED_SECONDS:
+        if self._doubtful and self.updated is not None and abs(time.time() - self.updated) > _SETTLED_SECONDS:
             what = f"Its end, from byte {reader.offset:,} on, is damaged."
             return problem_with(path, what, _DAMAGE_REMEDY)
         return None
@@ -340,7 +340,7 @@ class RunLog:
 
 def _without_log(directory: str) -> Problem | None:
     try:
-        if time.time() - os.stat(directory).st_mtime < _YOUNG_SECONDS:
+        if abs(time.time() - os.stat(directory).st_mtime) < _YOUNG_SECONDS:
             return None
     except OSError as error:
         return unreadable(directory, error)

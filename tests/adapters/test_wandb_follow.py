@@ -15,7 +15,8 @@ from tests.adapters.ledger import Following, Ledger, read_all, read_history
 from tests.adapters.metric_truth import Point
 from tests.adapters.wandb_runs import HEADER, Encoder, WandbWriter, framed, live_run, wait_until
 from tui_runs.adapter import Focus, Source
-from tui_runs_wandb import WandbAdapter, changes, local_store, run_log
+from tui_runs.follow import follower
+from tui_runs_wandb import WandbAdapter, local_store, run_log
 
 Follow = Callable[..., tuple[Source, Following]]
 
@@ -159,7 +160,7 @@ def test_directory_that_gets_its_log_later(writer: WandbWriter, follow: Follow) 
 def test_run_becomes_stale_when_nothing_is_written(
     writer: WandbWriter, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "_LOOK_AGAIN", 0.1)
+    monkeypatch.setattr(follower, "LOOK_SECONDS", 0.1)
     run_id = writer.add_run("one", metrics={"loss": LOSS[:3]})
     _, following = follow(writer.location)
     assert following.ledger.runs[run_id]["status"] == "running"
@@ -167,6 +168,17 @@ def test_run_becomes_stale_when_nothing_is_written(
     following.until(lambda said: said.runs[run_id]["status"] == "stale", "that it is stale")
     writer.append(run_id, "loss", LOSS[3:4])
     following.until(lambda said: said.runs[run_id]["status"] == "running", "that it runs again")
+
+
+def test_damage_is_told_though_the_writer_s_clock_is_ahead(writer: WandbWriter, follow: Follow) -> None:
+    run_id = writer.add_run("one", metrics={"loss": LOSS[:3]})
+    _, following = follow(writer.location)
+    path = writer.log_path(run_id)
+    with open(path, "ab", buffering=0) as file:
+        file.write(b"\x07" * 40)
+    os.utime(path, (4_000_000_000, 4_000_000_000))
+    following.until(lambda said: said.problems, "that the end is damaged")
+    assert "Its end" in next(iter(following.ledger.problems.values())).what
 
 
 @pytest.mark.parametrize("what", ["run", "log"])

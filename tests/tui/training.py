@@ -2,8 +2,8 @@
 
     python -m tests.tui.training DIRECTORY STEPS
 
-mlflow writes DIRECTORY/mlruns, wandb (offline) DIRECTORY/wandb; DIRECTORY/runs gets a run as CSV, one as JSON lines, one
-as event files of TensorBoard. Loss and accuracy of every step go to all of them. It says "begun" and waits for a line
+mlflow writes DIRECTORY/mlruns, wandb (offline) DIRECTORY/wandb; DIRECTORY/runs gets a run as CSV, one as JSON lines
+and one as event files. Loss and accuracy of every step go to all of them. It says "begun" and waits for a line
 on stdin after the first step; at its end it prints what it logged as JSON: values by metric, in the order of steps.
 """
 

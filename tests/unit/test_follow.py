@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_runs import follow
+from tests.unit.conftest import MakeWatch
 from tui_runs.follow import FileWatch, read_appended
 from tui_runs.follow import events as file_events
 
 ENOUGH = 20.0
 """Seconds: no test waits so long unless it fails."""
 
-MakeWatch = Callable[..., FileWatch]
-
-
-@pytest.fixture
-def make_watch() -> Iterator[MakeWatch]:
-    """Makes watches, and closes them."""
-    made: list[FileWatch] = []
-
-    def make(poll_seconds: float | None = None) -> FileWatch:
-        made.append(FileWatch(poll_seconds))
-        return made[-1]
-
-    yield make
-    for watch in made:
-        watch.close()
-
 
 @pytest.fixture(params=[None, 0.02], ids=["events", "polling"])
 def watch(request: pytest.FixtureRequest, make_watch: MakeWatch) -> FileWatch:
     return make_watch(request.param)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "metrics").mkdir()
-    return tmp_path / "metrics"
 
 
 def append(path: Path, text: str = "1 0.5 1\n") -> str:
@@ -140,6 +117,26 @@ class TestReadAppended:
     def test_a_missing_file_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             read_appended(tmp_path / "loss", 0)
+
+    @pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links cannot be told here")
+    def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_text("1 2 3\n")
+        (tmp_path / "loss").symlink_to(tmp_path / "secret")
+        with pytest.raises(OSError, match="symbolic links"):
+            read_appended(tmp_path / "loss", 0)
+
+    @pytest.mark.parametrize("half", [False, True], ids=["whole lines", "half a line"])
+    def test_no_more_memory_is_taken_than_there_is_to_read(self, tmp_path: Path, half: bool) -> None:
+        """The limit is for what may come; thousands of files are read on in which there are some bytes."""
+        path = tmp_path / "loss"
+        path.write_bytes(b"1 2 3\n" * 1000)
+        append(path, "4 5" if half else "4 5 6\n")
+        tracemalloc.start()
+        appended = read_appended(path, 6000, limit=1 << 26)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert appended.data == (b"" if half else b"4 5 6\n")
+        assert peak < 100_000
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
     def test_a_named_pipe_does_not_block(self, tmp_path: Path) -> None:
@@ -360,112 +357,27 @@ class TestClose:
             watch.wait(ENOUGH)
 
 
-class TestWithoutEvents:
-    @pytest.fixture(autouse=True)
-    def _hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("POLL_SECONDS", "NET_SECONDS", "SLICE_SECONDS"):
-            monkeypatch.setattr(follow, name, 0.02)
-        for name in ("NET_SHARE", "POLL_SHARE"):
-            monkeypatch.setattr(follow, name, 1.0)
-
-    @pytest.mark.parametrize(
-        ("error", "reason"),
-        [
-            (OSError(errno.ENOSPC, "No space left on device"), "max_user_watches"),
-            (OSError("OS file watch limit reached. about [\"/a\"]"), "max_user_watches"),
-            (RuntimeError("Error creating recommended watcher: Too many files (os error 24)"), "instances"),
-            (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
-            (ImportError("no wheel for this system"), "no wheel"),
-        ],
-    )  # fmt: skip
-    def test_polls_where_the_notifier_fails(
-        self,
-        make_watch: MakeWatch,
-        folder: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        error: Exception,
-        reason: str,
-    ) -> None:
-        def fail(paths: list[str]) -> None:
-            raise error
-
-        monkeypatch.setattr(file_events, "make_notifier", fail)
-        watch = make_watch()
+class TestTimes:
+    @pytest.mark.parametrize("when", [0, 4_000_000_000], ids=["1970", "2096"])
+    def test_times_of_files_may_be_anything(self, watch: FileWatch, folder: Path, when: int) -> None:
+        path = folder / "loss"
+        append(path)
+        os.utime(path, (when, when))
         watch.watch([folder])
-        assert watch.polling
-        assert reason in watch.reason
-        collect(watch, append(folder / "loss"))
-        (folder / "loss").unlink()
-        collect(watch, folder / "loss")
+        for _ in range(3):
+            append(path)
+            os.utime(path, (when, when))
+            collect(watch, path)
 
-    def test_too_many_watches_while_both_notifiers_live(
-        self, make_watch: MakeWatch, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        make, asked = file_events.make_notifier, []
-
-        def fail_second(paths: list[str]) -> object:
-            asked.append(paths)
-            if len(asked) == 2:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return make(paths)
-
-        monkeypatch.setattr(file_events, "make_notifier", fail_second)
-        (tmp_path / "other").mkdir()
-        watch = make_watch()
+    def test_same_size_and_an_older_time_is_a_change(self, watch: FileWatch, folder: Path) -> None:
+        """As `rsync -a` leaves a file: beside it first, then moved over it, with the time that it had elsewhere."""
+        path = folder / "loss"
+        append(path, "1 0.5 1\n")
         watch.watch([folder])
-        append(folder / "loss")
-        watch.watch([folder, tmp_path / "other"])
-        assert watch.reason == "events"
-        assert asked[2] == sorted([str(folder), str(tmp_path / "other")])
-        collect(watch, folder / "loss")
-        collect(watch, append(tmp_path / "other" / "f"))
-
-    def test_a_notifier_that_keeps_failing_is_given_up(
-        self, make_watch: MakeWatch, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        class Broken(SilentNotifier):
-            def watch(self, *_: object) -> str:
-                raise RuntimeError("error in underlying watcher")
-
-        monkeypatch.setattr(file_events, "make_notifier", lambda paths: Broken())
-        watch = make_watch()
-        watch.watch([folder])
-        append(folder / "loss")
-        collect(watch, folder / "loss")
-        while watch.reason == "events":
-            watch.wait(0.01)
-        assert watch.reason == "no file events: error in underlying watcher"
-        collect(watch, append(folder / "acc"))
-
-    def test_the_safety_net_finds_what_events_do_not_tell(
-        self, make_watch: MakeWatch, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(file_events, "make_notifier", lambda paths: SilentNotifier())
-        watch = make_watch()
-        watch.watch([folder])
-        assert not watch.polling
-        collect(watch, append(folder / "loss"))
-        folder.rename(folder.with_name("gone"))
-        collect(watch, folder)
-
-    def test_network_file_systems_are_polled(
-        self, make_watch: MakeWatch, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(follow, "network_devices", lambda: {folder.stat().st_dev: "nfs4"})
-        monkeypatch.setattr(file_events, "make_notifier", lambda paths: pytest.fail("no events on NFS"))
-        watch = make_watch()
-        watch.watch([folder])
-        assert watch.polling
-        assert watch.reason.startswith("nfs4")
-        collect(watch, append(folder / "loss"))
-
-    def test_says_why_it_polls(self, make_watch: MakeWatch, folder: Path) -> None:
-        watch = make_watch(2)
-        watch.watch([folder])
-        assert (watch.polling, watch.reason) == (True, "asked for --poll 2")
-        watch = make_watch()
-        watch.watch([folder])
-        assert (watch.polling, watch.reason) == (False, "events")
+        append(folder.parent / "new", "1 0.9 1\n")
+        os.utime(folder.parent / "new", (0, 0))
+        os.replace(folder.parent / "new", path)
+        collect(watch, path)
 
 
 def test_importing_it_does_not_import_watchfiles() -> None:

@@ -50,15 +50,15 @@ def read_appended(path: str | os.PathLike[str], offset: int, limit: int = 1 << 2
     A file that was rewritten and is as long as before cannot be told from an appended one here.
 
     Args:
-        path: a file.
+        path: a file; a link is not followed, even if it took the file's place this moment.
         offset: in bytes, as an earlier call returned it; 0 is the start.
         limit: read about so many bytes; a line longer than this is read whole all the same.
 
     Raises:
-        OSError: it cannot be read; FileNotFoundError if it is gone.
+        OSError: it cannot be read, or is a link; FileNotFoundError if it is gone.
     """
     # O_NONBLOCK: opening a named pipe that someone left in a store would wait for its writer for ever.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags)
     try:
         size = os.fstat(descriptor).st_size
@@ -67,11 +67,12 @@ def read_appended(path: str | os.PathLike[str], offset: int, limit: int = 1 << 2
         if size == start:
             return Appended(b"", start, restarted)
         os.lseek(descriptor, start, os.SEEK_SET)
-        data = os.read(descriptor, max(limit, 1))
+        # Never more than is there: asking for the limit costs that much fresh memory, ten times what reading does.
+        data = os.read(descriptor, min(max(limit, 1), size - start))
         end = data.rfind(b"\n") + 1
         pieces = [data]
         length = len(data)
-        while not end and (piece := os.read(descriptor, max(limit, 1))):
+        while not end and (piece := os.read(descriptor, min(max(limit, 1), size - start - length))):
             # The first line is longer than the limit: go on to its end, not to the last one that is found.
             pieces.append(piece)
             end = length + piece.find(b"\n") + 1 if b"\n" in piece else 0
@@ -88,7 +89,7 @@ class FileWatch:
     An entry that is a directory counts as created or removed only; watch it to learn what happens inside. A
     change may be reported twice, and one that was undone at once may be reported too: look at the file.
 
-    `watch` and `wait` belong to one thread; `close`, `polling` and `reason` to any.
+    `watch` and `wait` belong to one thread; `close`, `polling`, `reason` and `limit` to any.
 
     Args:
         poll_seconds: look this often and use no events; None uses events wherever they work.
@@ -98,7 +99,8 @@ class FileWatch:
         self._asked = poll_seconds
         self._directories: dict[str, Directory] = {}
         self._by_real: dict[str, list[Directory]] = {}
-        self._network: dict[int, str] | None = None
+        self._network: dict[int, str] = {}
+        self._devices: set[int] = set()  # those that the mount table was asked about
         self._kinds: set[str] = set()
         self._pending: set[str] = set()
         self._net: list[Directory] = []  # what is left of the safety net's round
@@ -120,6 +122,11 @@ class FileWatch:
         if self._kinds and not self._events.failure:
             return f"{', '.join(sorted(self._kinds))}: no events for what other machines write"
         return self._events.failure or "events"
+
+    @property
+    def limit(self) -> str:
+        """The limit of inotify that is reached, as its file in /proc/sys/fs/inotify is called; or ""."""
+        return self._events.limit if self._asked is None else ""
 
     def watch(self, directories: Iterable[str | os.PathLike[str]]) -> None:
         """Replace the set of directories; those already watched lose nothing.
@@ -200,7 +207,9 @@ class FileWatch:
         Args:
             again: the caller is not about to read those that are new here: look at them after that.
         """
-        if self._network is None:
+        devices = {directory.identity[0] for directory in self._directories.values() if directory.identity}
+        if not devices <= self._devices:  # something may have been mounted since
+            self._devices |= devices
             self._network = network_devices()
         if self._events.doubtful:
             self._events.doubtful = False
@@ -233,6 +242,8 @@ class FileWatch:
 
     def _keep_up(self) -> None:
         """Look at what is due: at directories without events all together, at the others a few at a time."""
+        if self._events.may_recover:
+            self._attach(again=True)
         now, covered = time.monotonic(), self._events.covered
         moved = False
         if now >= self._poll_due:

@@ -44,8 +44,16 @@ CLOSE_SECONDS = 0.05
 """Rust gives a closed inotify instance back from a thread of its own."""
 FEW_GROUPS, FEW_PATHS = 3, 64
 """So many small groups, and so many paths in them, before they become one."""
+RECOVER_SECONDS = 60.0
+"""A limit that was reached is tried again after so long: whoever has all the watches may have ended."""
 BREAKS_ALLOWED = 20
 """A notifier that breaks is made again so often, in all."""
+_NETWORK_KINDS = frozenset({
+    "9p", "afs", "beegfs", "ceph", "cifs", "coda", "fakeowner", "gfs2", "gpfs", "lustre", "nfs", "nfs4", "ocfs2",
+    "orangefs", "panfs", "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf", "virtiofs", "wekafs",
+})  # fmt: skip
+"""File systems of which other machines, or the host of a virtual one, write files unseen; and all that is FUSE."""
+_NOUNS = {"max_user_watches": "watches", "max_user_instances": "instances"}
 DELETED = 3
 """watchfiles.Change.deleted, which cannot be imported cheaply."""
 
@@ -89,13 +97,14 @@ class FileEvents:
 
     Attributes:
         covered: the directories that have events.
-        failure: why there are none at all and never will be; empty while they work.
+        failure: why there are none at all; empty while they work.
+        limit: the limit of inotify that is the reason, max_user_watches or max_user_instances; or empty.
         doubtful: events may have been lost: look at all the directories. The reader resets it.
     """
 
     def __init__(self, stop: threading.Event) -> None:
         self.covered: set[str] = set()
-        self.failure = ""
+        self.failure = self.limit = ""
         self.doubtful = False
         self._stop = stop
         self._groups: list[_Group] = []  # the first is the big one
@@ -103,6 +112,12 @@ class FileEvents:
         self._breaks = 0
         self._settle_at = inf
         self._lively_until = 0.0
+        self._recover_at = inf
+
+    @property
+    def may_recover(self) -> bool:
+        """Whether a limit was reached so long ago that `cover` tries again."""
+        return time.monotonic() >= self._recover_at
 
     def cover(self, paths: Collection[str]) -> set[str]:
         """Have events for exactly these directories; for those that had them none is lost.
@@ -118,6 +133,8 @@ class FileEvents:
         if wanted != self.covered:
             self._settle_at = time.monotonic() + SETTLE_SECONDS
         self.covered &= wanted
+        if self.may_recover:
+            self.failure, self.limit, self._recover_at = "", "", inf
         if new and not self.failure and not self._stop.is_set():
             self._lively_until = time.monotonic() + LIVELY_SECONDS
             self._start(new)
@@ -169,7 +186,8 @@ class FileEvents:
             # A name that is not UTF-8 does this, and the notifier then fails for ever: what it had is lost.
             if group in self._retired or group in self._groups:
                 self._breaks += 1
-                self.failure = _explain(error) if self._breaks > BREAKS_ALLOWED else ""
+                if self._breaks > BREAKS_ALLOWED:
+                    self._fail(error)
                 self.doubtful = True
                 self.close()
             return
@@ -210,7 +228,7 @@ class FileEvents:
                 self._start(left)
         except (OSError, RuntimeError, ImportError) as error:
             if not self._groups:
-                self.failure = _explain(error)
+                self._fail(error)
                 return
             # The old ones and the new one were perhaps too many watches together.
             new = new | self.covered
@@ -218,6 +236,11 @@ class FileEvents:
             self.doubtful = True
             self._stop.wait(CLOSE_SECONDS)
             self._start(new)
+
+    def _fail(self, error: Exception) -> None:
+        self.limit = _limit_reached(error)
+        self.failure = f"no inotify {_NOUNS[self.limit]} left" if self.limit else f"no file events: {error}"
+        self._recover_at = time.monotonic() + RECOVER_SECONDS if self.limit else inf
 
     def _replace(self, groups: list[_Group], paths: set[str]) -> None:
         """Start a notifier, and only then give up those whose place it takes."""
@@ -237,28 +260,29 @@ def make_notifier(paths: list[str]) -> RustNotify:
     return RustNotify(paths, False, False, 0, False, False)
 
 
-def network_devices() -> dict[int, str]:
-    """The mounted file systems that others write to unseen: device number to kind ("nfs4"); Linux only."""
-    kinds = {"9p", "afs", "beegfs", "ceph", "cifs", "gpfs", "lustre", "nfs", "nfs4", "smb3", "virtiofs"}
+def network_devices(table: str = "/proc/self/mountinfo") -> dict[int, str]:
+    """The mounted file systems that others write to unseen: device number to kind ("nfs4"); Linux only.
+
+    Args:
+        table: the mount table, in the form of proc_pid_mountinfo(5).
+    """
     devices = {}
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
-            for line in mounts:
-                fields, _, rest = line.partition(" - ")
-                kind = rest.split(" ", 1)[0]
-                if kind in kinds or kind.startswith("fuse."):
+    with suppress(OSError), open(table, encoding="utf-8", errors="replace") as mounts:  # else: events are tried
+        for line in mounts:
+            fields, _, rest = line.partition(" - ")
+            kind = rest.split(" ", 1)[0].rstrip("\n")
+            if kind in _NETWORK_KINDS or kind == "fuse" or kind.startswith("fuse."):
+                with suppress(ValueError, IndexError):
                     major, minor = fields.split(" ")[2].split(":")
                     devices[os.makedev(int(major), int(minor))] = kind
-    except (OSError, ValueError, IndexError):
-        pass  # not Linux, or no /proc: events are tried
     return devices
 
 
-def _explain(error: Exception) -> str:
-    """Why there are no events, for a person; watchfiles gives most errors as text, without an errno."""
+def _limit_reached(error: Exception) -> str:
+    """Which limit of inotify an error tells of, or ""; watchfiles gives most errors as text, without an errno."""
     text, code = str(error), getattr(error, "errno", None)
     if code == errno.ENOSPC or "watch limit" in text or "MaxFilesWatch" in text:
-        return "inotify watches exhausted (fs.inotify.max_user_watches)"
+        return "max_user_watches"
     if code == errno.EMFILE or "os error 24" in text:
-        return "inotify instances exhausted (fs.inotify.max_user_instances)"
-    return f"no file events: {text}"
+        return "max_user_instances"
+    return ""

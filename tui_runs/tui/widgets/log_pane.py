@@ -74,6 +74,7 @@ class LogPane(Vertical):
         self._question = 0
         self._take: Callable[[Any], None] | None = None
         self._polls = 0
+        self._following = True
         self._searching = self._moved_meanwhile = False
         self._said = ""
 
@@ -97,6 +98,11 @@ class LogPane(Vertical):
         if run is not None:
             run_id = run.run_id
             self._ask(lambda source: source.logs(run_id), self._take_logs)
+
+    def follow(self, on: bool) -> None:
+        """Look for more once in a while, or hold still."""
+        self._following = on
+        self._show_title()
 
     def say(self, sentence: str) -> None:
         """Say a sentence where a log would be."""
@@ -123,7 +129,8 @@ class LogPane(Vertical):
             parts.append(f"log {self._chosen + 1} of {len(self._logs)}, [ ] for others")
         if self._window is not None:
             parts.append(file_size(self._window.size))
-            parts.append("at its end, following" if self.view.at_end and self._window.whole else "holding still")
+            following = self._following and self.view.at_end and self._window.whole
+            parts.append("at its end, following" if following else "holding still")
         self.view.show_title(" · ".join([*parts, self._said] if self._said else parts))
 
     # --- questions and answers ------------------------------------------------------------------------------------
@@ -217,7 +224,7 @@ class LogPane(Vertical):
             self._show_title()
 
     def _poll(self) -> None:
-        if self._run is None or self._take is not None or not self.is_on_screen:
+        if not self._following or self._run is None or self._take is not None or not self.is_on_screen:
             return
         if self._window is None:
             self._polls += 1
