@@ -114,6 +114,25 @@ class LocalFiles:
             what = f"{printable(self._path(path))} cannot be read: {_why(error)}."
             raise ArtifactError(what, _remedy(error)) from None
 
+    def local_path(self, path: str) -> str:
+        """Where a file or directory is, an absolute path; no link leads to it at the time of asking.
+
+        Args:
+            path: as listed.
+
+        Raises:
+            ArtifactError: it is not there, or not inside the run's directory.
+        """
+        try:
+            with self._opened(_parts(path), 0):
+                names = [_UNDECODABLE.sub(_undecoded, name) for name in path.split("/")]
+                where = os.path.join(self.start or "", *self.names, *path.split("/"))
+                raw = os.path.join(self.start or "", *self.names, *names)
+                return os.path.abspath(where if os.path.lexists(where) else raw)
+        except OSError as error:
+            what = f"{printable(self._path(path))} cannot be opened: {_why(error)}."
+            raise ArtifactError(what, _remedy(error)) from None
+
     @property
     def has_entries(self) -> bool:
         """Whether the directory is there and something is in it."""
@@ -198,10 +217,14 @@ def _open_in(descriptor: int, name: str, flags: int) -> int:
     try:
         return _open_checked(descriptor, name, flags)
     except FileNotFoundError:
-        raw = _UNDECODABLE.sub(lambda match: chr(0xDC00 + int(match[1], 16)), name)
+        raw = _UNDECODABLE.sub(_undecoded, name)
         if raw == name:
             raise
         return _open_checked(descriptor, raw, flags)
+
+
+def _undecoded(match: re.Match[str]) -> str:
+    return chr(0xDC00 + int(match[1], 16))
 
 
 def _open_checked(descriptor: int, name: str, flags: int) -> int:

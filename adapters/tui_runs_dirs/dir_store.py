@@ -153,6 +153,10 @@ class DirStore:
         """Read the beginning of one of them. See `tui_runs.capabilities.WithArtifacts`."""
         return self._files_of(run_id).read_file(path, limit)
 
+    def artifact_path(self, run_id: str, path: str) -> str:
+        """Where one of them is. See `tui_runs.capabilities.LocalArtifacts`."""
+        return self._files_of(run_id).local_path(path)
+
     def logs(self, run_id: str) -> Sequence[LogFile]:
         """Texts in a run's directory, those written last first. See `tui_runs.capabilities.WithLogs`."""
         from tui_runs.capabilities import LogFile  # noqa: PLC0415

@@ -198,6 +198,10 @@ class FileStore:
         """Read the beginning of a run's file. See `tui_runs.capabilities.WithArtifacts`."""
         return self._artifacts_of(run_id).read_file(path, limit)
 
+    def artifact_path(self, run_id: str, path: str) -> str:
+        """Where one of them is. See `tui_runs.capabilities.LocalArtifacts`."""
+        return self._artifacts_of(run_id).local_path(path)
+
     def _artifacts_of(self, run_id: str) -> LocalFiles:
         directory = self._directories.get(run_id)
         return LocalFiles(None) if directory is None else artifacts_in_file_store(self.root, directory)

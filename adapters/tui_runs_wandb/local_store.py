@@ -204,6 +204,10 @@ class LocalStore:
         """Read the beginning of one of them. See `tui_runs.capabilities.WithArtifacts`."""
         return self._files_of(run_id).read_file(path, limit)
 
+    def artifact_path(self, run_id: str, path: str) -> str:
+        """Where one of them is. See `tui_runs.capabilities.LocalArtifacts`."""
+        return self._files_of(run_id).local_path(path)
+
     def _files_of(self, run_id: str) -> LocalFiles:
         from tui_runs.local_files import LocalFiles  # noqa: PLC0415  the first rows do not wait for it
 

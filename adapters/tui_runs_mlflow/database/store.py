@@ -154,6 +154,10 @@ class DatabaseStore:
         """Read the beginning of a run's file. See `tui_runs.capabilities.WithArtifacts`."""
         return find_artifacts(self._database, run_id).read_file(path, limit)
 
+    def artifact_path(self, run_id: str, path: str) -> str:
+        """Where one of them is. See `tui_runs.capabilities.LocalArtifacts`."""
+        return find_artifacts(self._database, run_id).local_path(path)
+
     def close(self) -> None:
         """End every generator, and the statement that is running. See `tui_runs.adapter.Source`."""
         self._closed.set()

@@ -1,165 +1,332 @@
-"""The files of a run: a tree at the left, the beginning of the file under the cursor at the right."""
+"""The files of a run: a tree at the left, what the file under the cursor holds at the right."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import os
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, TypeVar
 
-from rich.text import Text
-from textual import on
-from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual import events, on
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Static, Tree
-from textual.widgets.tree import TreeNode
+from textual.widgets import Input, Tree
 
-from tui_runs.capabilities import Artifacts
-from tui_runs.display import file_size, printable
-from tui_runs.errors import ArtifactError
+from tui_runs.capabilities import Artifacts, LocalArtifacts, WithArtifacts
+from tui_runs.display import printable
+from tui_runs.errors import TuiRunsError
 from tui_runs.frames.catalog import RunKey
-from tui_runs.tui.preview import preview_lines
-from tui_runs.tui.widgets.text_pane import TextPane
+from tui_runs.tui.opening import Opening, Program, ProgramError, command, discard, prepare, run
+from tui_runs.tui.previews import read_preview
+from tui_runs.tui.previews.page import Page, Preview, Room, TextPreview
+from tui_runs.tui.widgets.bars import Bar, Piece
+from tui_runs.tui.widgets.file_tree import Entry, FileTree
+from tui_runs.tui.widgets.preview_view import PreviewView
 
 _LONGEST_ADDRESS: Final = 60
+_NARROW: Final = 100
+_Answer = TypeVar("_Answer")
 
 
-class Entry(NamedTuple):
-    """A file or a directory of a run.
-
-    Args:
-        path: from the run's artifact directory.
-        directory: it is one.
-        size: bytes, or None.
-    """
-
-    path: str
-    directory: bool
-    size: int | None = None
-
-
-class FilesPane(Horizontal):
-    """Shows what it is given; what it needs it asks for by messages."""
+class FilesPane(Vertical):
+    """Shows the files of one run; what it needs it asks for by messages."""
 
     DEFAULT_CSS = """
     FilesPane {
         height: 1fr;
-        Tree {
-            width: 2fr; max-width: 64; padding: 0 1; background: $background;
-            scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
-        }
-        #preview { width: 3fr; }
-        &.-narrow { layout: vertical; }
-        &.-narrow Tree { width: 1fr; max-width: 100%; height: 1fr; }
-        &.-narrow #preview { width: 1fr; height: 1fr; }
+        #files-and-preview { height: 1fr; }
+        FileTree { width: 1fr; max-width: 48; }
+        #preview { width: 2fr; }
+        Input { height: 1; border: none; padding: 0 1; background: $panel; display: none; }
+        &.-typing Input { display: block; }
+        &.-typing #files-keys { display: none; }
+        #files-keys { background: $background; padding: 0 1; }
+        &.-narrow #files-and-preview { layout: vertical; }
+        &.-narrow FileTree { width: 1fr; max-width: 100%; height: 1fr; }
+        &.-narrow #preview { width: 1fr; height: 2fr; }
     }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "copy_path", "copy path", id="files.copy_path", tooltip="Copy the path of the file"),
+        Binding("o", "open_with('pager')", "pager", id="files.pager", tooltip="Open the file in $PAGER"),
+        Binding(
+            "e",
+            "open_with('editor')",
+            "editor",
+            id="files.editor",
+            tooltip="Open a copy of the file in $EDITOR; it is thrown away, stores are never written to",
+        ),
+        Binding("slash", "find", "find", id="files.find", tooltip="Find a file by its name, among those listed"),
+        Binding("n", "find_next(1)", "find next", id="files.find_next", tooltip="The next file with that name"),
+        Binding("N", "find_next(-1)", "find before", id="files.find_before", tooltip="The one before"),
+        Binding("w", "wrap", "wrap", id="files.wrap", tooltip="Wrap long lines, or scroll to their ends"),
+        Binding(
+            "right_square_bracket",
+            "step(1)",
+            "next step",
+            id="files.next_step",
+            tooltip="The next of the files whose names differ in a number: an image logged over steps",
+        ),
+        Binding("left_square_bracket", "step(-1)", "step before", id="files.step_before", tooltip="The one before"),
+        Binding("escape", "back", "back", id="files.back", tooltip="From the preview back to the files"),
+    ]
 
-    class ListingWanted(Message):
-        """A directory is to be listed."""
+    class Wanted(Message):
+        """Something is to be read of a run's files.
 
-        def __init__(self, run: RunKey, directory: str) -> None:
+        Args:
+            run: whose.
+            what_for: of what is wanted for the same, only the latest is read.
+            question: number of the question, which comes back with the answer.
+            read: reads it, in a thread.
+        """
+
+        def __init__(self, run: RunKey, what_for: str, question: int, read: Callable[[WithArtifacts], object]) -> None:
             super().__init__()
             self.run = run
-            self.directory = directory
-
-    class ContentWanted(Message):
-        """The beginning of a file is to be read."""
-
-        def __init__(self, run: RunKey, path: str) -> None:
-            super().__init__()
-            self.run = run
-            self.path = path
+            self.what_for = what_for
+            self.question = question
+            self.read = read
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._run: RunKey | None = None
         self._shown: Entry | None = None
-        self._by_path: dict[str, TreeNode[Entry]] = {}
+        self._preview: Preview = TextPreview("")
+        self._room: Room | None = None
+        self._question = 0
+        self._takes: dict[str, tuple[int, Callable[[Any], None]]] = {}
+        self._needle = ""
         # Held rather than looked for: what was read may arrive while the app is being taken down.
-        self.file_tree: Tree[Entry] = Tree("", Entry("", directory=True), id="files-tree")
-        self.file_tree.show_root = False
-        self.file_tree.guide_depth = 2
-        self._preview, self._text = TextPane(id="preview"), Static(id="preview-text", markup=False)
+        self.file_tree = FileTree(id="files-tree")
+        self.view = PreviewView(id="preview")
 
     def compose(self) -> ComposeResult:
-        """The tree and the preview."""
-        yield self.file_tree
-        with self._preview:
-            yield self._text
+        """The tree and the preview, the keys, and a field to find a file."""
+        with Horizontal(id="files-and-preview"):
+            yield self.file_tree
+            yield self.view
+        yield Bar(id="files-keys")
+        yield Input(placeholder="find a file by its name, among those listed", id="files-search")
+
+    def on_mount(self) -> None:
+        """Say the keys."""
+        self._show_keys()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Where there is no room beside each other, one stands above the other."""
+        self.set_class(event.size.width < _NARROW, "-narrow")
+
+    # --- what is shown --------------------------------------------------------------------------------------------
 
     def show(self, run: RunKey | None) -> None:
         """Show the files of a run; those of the same run as before stay as they are."""
         if run == self._run:
             return
         self._run, self._shown = run, None
-        self.file_tree.clear()
-        self._by_path = {"": self.file_tree.root}
+        self._takes.clear()
+        self.file_tree.forget()
         if run is None:
             self.say("No run under the cursor.")
             return
         self.say("Listing …")
-        self.post_message(self.ListingWanted(run, ""))
+        self._list("")
 
     def say(self, text: str) -> None:
-        """Show a sentence where a file would be shown."""
-        self._text.update(Text(text, self._muted))
+        """Show sentences where a file would be shown."""
+        self._preview = TextPreview("", [((line, "muted"),) for line in text.split("\n")])
+        self._room = self.view.room
+        self.view.show_page("", self._preview.page(self._room))
 
-    @property
-    def _muted(self) -> str:
-        return self.app.theme_variables.get("muted", "")
+    def _show_keys(self) -> None:
+        pieces = []
+        hints = [
+            ("enter", "look", ""), ("y", "copy path", "copy_path"), ("o", "$PAGER", "open_with('pager')"),
+            ("e", "$EDITOR, a copy", "open_with('editor')"), ("/", "find", "find"), ("w", "wrap", "wrap"),
+        ]  # fmt: skip
+        if len(self.file_tree.series()) > 1:
+            hints.insert(1, ("[ ]", "other steps", "step(1)"))
+        for key, says, action in hints:
+            pieces += [Piece(key, "key", action), Piece(f" {says}   ", "muted", action)]
+        self.query_one("#files-keys", Bar).show(pieces)
 
-    def take_listing(self, run: RunKey, directory: str, artifacts: Artifacts) -> None:
-        """Take in what is in a directory; entries that are gone go, the others stay as they are."""
-        node = self._by_path.get(directory)
-        if run != self._run or node is None:
+    @on(Bar.Pressed)
+    async def _hint_pressed(self, event: Bar.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)
+
+    # --- questions and answers ------------------------------------------------------------------------------------
+
+    def _ask(self, what_for: str, read: Callable[[WithArtifacts], _Answer], take: Callable[[_Answer], None]) -> None:
+        """Have something read; what was asked for the same and is not answered yet is not wanted any more."""
+        if self._run is not None:
+            self._question += 1
+            self._takes[what_for] = self._question, take
+            self.post_message(self.Wanted(self._run, what_for, self._question, read))
+
+    def take_answer(self, what_for: str, question: int, answer: object) -> None:
+        """Take in what was read, or why it could not be."""
+        asked, take = self._takes.get(what_for, (0, None))
+        if question != asked or take is None:
+            if isinstance(answer, Opening):
+                discard(answer)
             return
-        entries = [Entry(*row) for row in artifacts.frame.select("path", "directory", "size").iter_rows()]
-        if [child.data for child in node.children if child.data] != entries:
-            expanded = {child.data.path for child in node.children if child.data and child.is_expanded}
-            node.remove_children()
-            for entry in entries:
-                self._by_path[entry.path] = self._add(node, entry)
-            if not artifacts.complete:
-                node.add_leaf(Text("… more than are listed", self._muted))
-            for path in expanded.intersection(self._by_path):
-                self._by_path[path].expand()  # which has it listed anew
-        if artifacts.problems:
-            self.say(
-                "\n".join(f"{_tail(problem.uri)}: {problem.what} {problem.remedy}" for problem in artifacts.problems)
-            )
-        elif directory == "":
-            self.say("Choose a file." if entries else "This run has no files.")
+        del self._takes[what_for]
+        if not isinstance(answer, TuiRunsError):
+            take(answer)
+        elif what_for == "preview":
+            self.say(f"{answer.message} {answer.remedy}")
+        else:
+            self._complain(answer)
 
-    def _add(self, node: TreeNode[Entry], entry: Entry) -> TreeNode[Entry]:
-        name = Text(printable(entry.path.rpartition("/")[2]), no_wrap=True)
-        if entry.directory:
-            return node.add(name.append("/"), entry)
-        return node.add_leaf(name.append(f"  {file_size(entry.size)}", self._muted), entry)
+    def _complain(self, error: TuiRunsError) -> None:
+        self.app.notify(printable(f"{error.message} {error.remedy}"), severity="warning", markup=False)
 
-    def take_content(self, run: RunKey, path: str, content: bytes | ArtifactError) -> None:
-        """Take in the beginning of a file."""
-        if run != self._run or self._shown is None or path != self._shown.path:
-            return
-        if isinstance(content, ArtifactError):
-            self.say(f"{content.message} {content.remedy}")
-            return
-        lines = preview_lines(path, content, self._shown.size)
-        self._text.update(Text("\n".join(lines)))
-        self._preview.scroll_home(animate=False)
+    def _list(self, directory: str) -> None:
+        run_id = self._run.run_id if self._run else ""
+
+        def take(artifacts: Artifacts) -> None:
+            found = self.file_tree.take_listing(directory, artifacts)
+            if artifacts.problems:
+                told = (f"{_tail(problem.uri)}: {problem.what} {problem.remedy}" for problem in artifacts.problems)
+                self.say("\n".join(map(printable, told)))
+            elif directory == "":
+                self.say("Choose a file." if found else "This run has no files.")
+                if self.file_tree.has_focus:
+                    self.file_tree.on_focus()
+
+        self._ask(f"listing {directory}", lambda source: source.artifacts(run_id, directory), take)
 
     @on(Tree.NodeExpanded)
     def _expanded(self, event: Tree.NodeExpanded[Entry]) -> None:
         entry = event.node.data
         if entry is not None and entry.path and self._run is not None:
-            self.post_message(self.ListingWanted(self._run, entry.path))
+            self._list(entry.path)
 
     @on(Tree.NodeHighlighted)
     def _highlighted(self, event: Tree.NodeHighlighted[Entry]) -> None:
         entry = event.node.data
+        self._show_keys()
         if entry is None or entry.directory or self._run is None or entry == self._shown:
             return
         self._shown = entry
         self.say(f"Reading {printable(entry.path)} …")
-        self.post_message(self.ContentWanted(self._run, entry.path))
+        run_id, room = self._run.run_id, self.view.room
+
+        def read(source: WithArtifacts) -> tuple[Preview, Page]:
+            preview = read_preview(source, run_id, entry.path, entry.size)
+            return preview, preview.page(room)
+
+        def take(answer: tuple[Preview, Page]) -> None:
+            self._preview, self._room = answer[0], room
+            self.view.show_page(answer[0].title, answer[1])
+            self._fit()
+
+        self._ask("preview", read, take)
+
+    @on(PreviewView.RoomChanged)
+    def _fit(self) -> None:
+        """Have what is shown laid out anew if there is another room for it."""
+        room, preview = self.view.room, self._preview
+        if room == self._room:
+            return
+        self._room = room
+        if not preview.title:
+            self.view.show_page("", preview.page(room))
+            return
+
+        def take(page: Page) -> None:
+            if preview is self._preview:
+                self.view.show_page(preview.title, page)
+
+        self._ask("page", lambda source: preview.page(room), take)
+
+    # --- actions --------------------------------------------------------------------------------------------------
+
+    @on(Tree.NodeSelected)
+    def _look(self, event: Tree.NodeSelected[Entry]) -> None:
+        if event.node.data is not None and not event.node.data.directory:
+            self.view.focus()
+
+    def action_back(self) -> None:
+        """Close the field, or go back to the tree."""
+        self.remove_class("-typing")
+        self.file_tree.focus()
+
+    def action_wrap(self) -> None:
+        """Wrap long lines, or let them reach out to the right."""
+        self.view.wrapped = not self.view.wrapped
+        self._fit()
+
+    def action_step(self, by: int) -> None:
+        """The same at another step."""
+        self.file_tree.step(by)
+
+    def action_find(self) -> None:
+        """Type a name."""
+        self.add_class("-typing")
+        self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._needle = event.value
+        self.file_tree.find(self._needle)
+
+    @on(Input.Submitted)
+    def _found(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_back()
+        self.action_find_next(0)
+
+    def action_find_next(self, by: int) -> None:
+        """Go to the next file that was searched for."""
+        if self._needle and not self.file_tree.find(self._needle, by=by):
+            self.app.notify(f"No file that is listed has {printable(self._needle)!r} in its path.", markup=False)
+
+    def action_copy_path(self) -> None:
+        """Copy the path of what is under the cursor."""
+        entry, key = self.file_tree.entry, self._run
+        if entry is None or key is None:
+            return
+
+        def read(source: WithArtifacts) -> str:
+            return source.artifact_path(key.run_id, entry.path) if isinstance(source, LocalArtifacts) else entry.path
+
+        def take(path: str) -> None:
+            self.app.copy_to_clipboard(printable(path))
+            self.app.notify(f"Copied {printable(path)}", markup=False)
+
+        self._ask("path", read, take)
+
+    def action_open_with(self, program: Program) -> None:
+        """Give the file under the cursor to the user's pager or editor."""
+        entry, key = self.file_tree.entry, self._run
+        if entry is None or entry.directory or key is None:
+            return
+        try:
+            words = command(program, os.environ)
+        except ProgramError as error:
+            self._complain(error)
+            return
+        self._ask(
+            "opening",
+            lambda source: prepare(source, key.run_id, entry.path, program),
+            lambda opening: self._open(words, opening),
+        )
+
+    def _open(self, words: list[str], opening: Opening) -> None:
+        try:
+            with self.app.suspend():
+                try:
+                    run(words, opening)
+                except ProgramError as error:
+                    self._complain(error)
+        except SuspendNotSupported:
+            discard(opening)
+            self._complain(ProgramError("Another program cannot have the screen here.", "Open the file elsewhere."))
+        self.view.show_again()
 
 
 def _tail(uri: str) -> str:
