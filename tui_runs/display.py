@@ -131,6 +131,20 @@ def duration(seconds: float | None) -> str:
     return f"{days}d {hours:02d}h" if days < 100 else f"{days}d"
 
 
+def speed(per_second: float | None) -> str:
+    """How often something happens, by the unit of time in which it is once or more: 12.4/s, 4.8/min, 2.1/h."""
+    if per_second is None:
+        return MISSING
+    scale, unit = (1, "s") if per_second >= 0.9995 else (60, "min") if per_second * 60 >= 0.9995 else (3600, "h")
+    rate = per_second * scale
+    return f"{rate:,.0f}/{unit}" if rate >= 99.95 else f"{number(rate, 3)}/{unit}"
+
+
+def percent(fraction: float | None) -> str:
+    """A part of a whole, rounded down: 100% is all of it."""
+    return MISSING if fraction is None else f"{int(fraction * 100 + 1e-9)}%"
+
+
 def age(then: datetime | None, now: datetime) -> str:
     """How long ago a point in time is, as `ago` says it."""
     return MISSING if then is None else ago((now - then).total_seconds())

@@ -9,21 +9,16 @@ from rich.color import ColorSystem
 
 from tui_runs.drawing.colours import FEW_COLOURS, RUN_COLOURS
 from tui_runs.drawing.raster import ASCII, BRAILLE, HALVES, Glyphs
+from tui_runs.strokes import Characters, characters_for
 
+_GLYPHS: Final[Mapping[Characters, Glyphs]] = {"all": BRAILLE, "blocks": HALVES, "ascii": ASCII}
 _MANY: Final = frozenset({"256color", "kitty", "direct"})
 """Endings of TERM; those that rich knows as well."""
 
 
 def glyphs_for(environ: Mapping[str, str], encoding: str = "utf-8") -> Glyphs:
     """What dots are drawn with: braille where it can be had, half blocks on the console of Linux, or ASCII."""
-    try:
-        "⣿".encode(encoding)
-    except (LookupError, UnicodeEncodeError):
-        return ASCII
-    term = environ.get("TERM", "")
-    if term == "linux":
-        return HALVES
-    return ASCII if term in ("vt100", "vt220") else BRAILLE
+    return _GLYPHS[characters_for(environ, encoding)]
 
 
 def colour_system(environ: Mapping[str, str]) -> ColorSystem:

@@ -1,0 +1,1 @@
+"""The machine that the program runs on: processors, memory, disks, network and GPUs, and whose run a process is."""
