@@ -282,6 +282,9 @@ def test_plotext_is_loaded_for_these_only():
     code = (
         "import sys, tui_runs.headless.plot, tui_runs.headless.figures as figures; assert 'plotext' not in sys.modules;"
         "from tui_runs.drawing.figures import *; from tui_runs.analysis.distributions import box_of;"
-        "draw_boxes([box_of([1.0, 2.0])], ['a'], Look(40, 10)); assert 'plotext' in sys.modules"
+        "from tui_runs.drawing.framed import *; from rich.style import Style;"
+        "figure = draw_boxes([box_of([1.0, 2.0])], ['a'], Look(40, 10));"
+        "screen_lines(figure, Style(), [Style()]); assert 'plotext' not in sys.modules;"
+        "plotext_lines(figure, Style(), [Style()]); assert 'plotext' in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -32,7 +32,8 @@ class Measured(NamedTuple):
     """The runs that a figure can show, and how many it cannot."""
 
     frame: pl.DataFrame
-    """One row a run: run_id, value (Float64, finite), and x where there is one: Float64, finite, or String."""
+    """One row a run: source where the runs have one, run_id, value (Float64, finite), and x where there is one:
+    Float64, finite, or String."""
     left_out: dict[str, int]
     """By reason: "missing", "NaN", "±∞", "≤ 0" on a logarithmic axis; a run counts once, for the first of them."""
 
@@ -43,21 +44,22 @@ def measure(
     """Take a metric, and what it is held against, out of runs.
 
     Args:
-        frame: runs, with run_id and these columns among theirs.
+        frame: runs, with run_id and these columns among theirs, and perhaps source.
         metric: a column of numbers.
         against: any column: numbers and texts that are all numbers become Float64, times seconds since 1970 UTC,
             everything else String.
         log_metric: the metric is shown on a logarithmic axis.
         log_against: the other is; not heeded where it is words.
     """
-    columns = [frame["run_id"], frame[metric].cast(pl.Float64).alias("value")]
+    ids = [frame[name] for name in ("source", "run_id") if name in frame.columns]
+    columns = [*ids, frame[metric].cast(pl.Float64).alias("value")]
     if against is not None:
-        columns.append(_numbers_or_words(frame[against]).alias("x"))
+        columns.append(numbers_or_words(frame[against]).alias("x"))
     whole = pl.DataFrame(columns)
     numbers = [name for name in ("value", "x") if whole.schema.get(name) == pl.Float64]
     logarithmic = [name for name in numbers if (log_metric if name == "value" else log_against)]
     reasons = {
-        "missing": [pl.col(name).is_null() for name in whole.columns[1:]],
+        "missing": [pl.col(name).is_null() for name in whole.columns[len(ids) :]],
         "NaN": [pl.col(name).is_nan() for name in numbers],
         "±∞": [pl.col(name).is_infinite() for name in numbers],
         "≤ 0": [pl.col(name) <= 0 for name in logarithmic],
@@ -71,7 +73,8 @@ def measure(
     return Measured(whole, left_out)
 
 
-def _numbers_or_words(values: pl.Series) -> pl.Series:
+def numbers_or_words(values: pl.Series) -> pl.Series:
+    """Numbers, and texts that are all numbers, as Float64, times as seconds since 1970 UTC, all else as String."""
     if values.dtype.is_temporal():
         return values.dt.epoch("us") / 1e6
     numbers = as_numbers(values)

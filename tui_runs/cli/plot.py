@@ -12,13 +12,13 @@ from tui_runs.errors import UsageError
 from tui_runs.headless.adapter_flags import AdapterCommand, given_options
 from tui_runs.headless.stores import Stores
 
-_KINDS: Final = ("scatter", "box", "histogram")
+_KINDS: Final = ("scatter", "parallel", "box", "histogram")
 _OPTIONS_OF_KINDS: Final = {
     **dict.fromkeys(("x", "smooth", "symlog_y", "ignore_outliers"), ("curve",)),
     "where": _KINDS,
-    "against": ("scatter", "box"),
+    "against": ("scatter", "parallel", "box"),
     "log_x": ("curve", "scatter", "histogram"),
-    "log_y": ("curve", "scatter", "box"),
+    "log_y": ("curve", "scatter", "parallel", "box"),
 }
 
 
@@ -28,11 +28,12 @@ _OPTIONS_OF_KINDS: Final = {
 @click.option("-m", "--metric", "metrics", metavar="METRIC", multiple=True, help="What to draw; may be given several "
               "times. Default: the metric that people look at first.")  # fmt: skip
 @click.option("--kind", type=click.Choice(["curve", *_KINDS]), default="curve", show_default=True, help="Curves of "
-              "RUNs; or what runs have in common: a metric against a column, its spread by category, how often it has "
-              "which value.")  # fmt: skip
+              "RUNs; or what runs have in common: a metric against a column, a line for each across columns, the "
+              "spread by category, how often there is which value.")  # fmt: skip
 @click.option("--against", metavar="COLUMN", help="What a scatter or boxes hold the metric against, such as params.lr, "
-              "duration or another metric.")  # fmt: skip
-@click.option("--where", default="", metavar="FILTER", help="Of a scatter, boxes or a histogram: only runs that pass; "
+              "duration or another metric; several, separated by commas, for parallel coordinates: default those in "
+              "which runs differ, what has most to do with the metric first.")  # fmt: skip
+@click.option("--where", default="", metavar="FILTER", help="Of all kinds but curves: only runs that pass; "
               "see `ls --help`.")  # fmt: skip
 @click.option("--x", metavar="step|time|relative|METRIC", help="What over. Default: the step, or what the metric "
               "itself was logged over.")  # fmt: skip
@@ -65,8 +66,9 @@ def plot(
     There is a chart for each METRIC. Every spike is seen, however long the curves are; what is not finite is a gap with
     a mark, and counted in the title.
 
-    A scatter, boxes and a histogram show the last values of METRIC, or min(metrics.loss) and the like, of every run
-    where none is named. A digit in a scatter is so many runs in one place.
+    The other kinds show the last values of METRIC, or min(metrics.loss) and the like, of every run where none is named.
+    A digit in a scatter is so many runs in one place. Parallel coordinates have an axis for each column, logarithmic
+    where numbers span more than two powers of ten, and a lane below it for runs that have no value there.
     """
     stores = Stores(sources, adapter, given_options(ctx))
     _refuse_others(ctx, kind)

@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from tui_runs.drawing.raster import Dots, Glyphs
+from tui_runs.drawing.raster import Dots, Flags, Glyphs, Integers
 
 
 class Mark(NamedTuple):
@@ -24,6 +25,7 @@ class Mark(NamedTuple):
 
 
 _MUTED, _GRID, _FIRST_INK = range(3)  # looks: places in the list of styles that `lines` takes
+_COVERED = 0  # the code of the second cell of a character of two
 _ANY_LOOK = -1  # a blank is drawn in whatever style its neighbour has
 
 
@@ -34,10 +36,14 @@ class Page:
         self.codes = np.full((height, width), ord(" "), np.uint32)
         self.looks = np.full((height, width), _ANY_LOOK, np.int64)
 
-    def write(self, row: int, column: int, text: str) -> None:
-        """Writes muted text that is sure to fit."""
-        self.codes[row, column : column + len(text)] = [ord(character) for character in text]
-        self.looks[row, column : column + len(text)] = _MUTED
+    def write(self, row: int, column: int, text: str, ink: int | None = None) -> None:
+        """Writes text that is sure to fit, muted where there is no ink; of marks on letters there are none."""
+        codes = [ord(character) for character in text]
+        if not text.isascii():
+            sizes = [cell_len(character) for character in text]
+            codes = [code for code, size in zip(codes, sizes, strict=True) for code in (code, _COVERED)[:size]]
+        self.codes[row, column : column + len(codes)] = codes
+        self.looks[row, column : column + len(codes)] = _MUTED if ink is None else _FIRST_INK + ink
 
     def rule(self, row: int, left: int, glyphs: Glyphs) -> None:
         """A line of the grid."""
@@ -63,9 +69,22 @@ class Page:
             column, row = column[kept], row[kept]
         picture = np.zeros((rows * glyphs.down, columns * glyphs.across), np.bool_)
         picture[row, column] = True
+        self.paint((0, left), glyphs, picture, last.reshape(rows, columns))
+
+    def paint(self, corner: tuple[int, int], glyphs: Glyphs, picture: Flags, inks: Integers) -> None:
+        """Puts a picture over what is there.
+
+        Args:
+            corner: the row and column where its first cell comes to lie.
+            glyphs: what to draw with.
+            picture: where there are dots, (h * down, w * across).
+            inks: of its cells, (h, w).
+        """
+        row, column = corner
+        area = slice(row, row + inks.shape[0]), slice(column, column + inks.shape[1])
         drawn, codes = glyphs.pack(picture)
-        self.codes[:rows, left:][drawn] = codes
-        self.looks[:rows, left:][drawn] = last.reshape(drawn.shape)[drawn] + _FIRST_INK
+        self.codes[area][drawn] = codes
+        self.looks[area][drawn] = inks[drawn] + _FIRST_INK
 
     def draw_upright(self, rows: int, column: int, glyphs: Glyphs, backmost: int) -> None:
         """A line from top to bottom, behind all dots but those of the first `backmost` inks."""
@@ -90,9 +109,11 @@ class Page:
         changes[width - 1 :: width] = True
         starts = [0, *(np.flatnonzero(changes) + 1).tolist()]
         text = self.codes.astype("<u4").tobytes().decode("utf-32-le")
+        wide = not self.codes.all()
         lines: list[list[Segment]] = [[] for _ in range(height)]
         for start, end, look in zip(starts, [*starts[1:], len(text)], looks[starts].tolist(), strict=True):
-            lines[start // width].append(Segment(text[start:end], styles[look]))
+            part = text[start:end].replace(chr(_COVERED), "") if wide else text[start:end]
+            lines[start // width].append(Segment(part, styles[look]))
         return lines
 
 

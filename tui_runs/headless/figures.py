@@ -1,4 +1,4 @@
-"""`tui-runs plot --kind scatter|box|histogram`: what runs have in common, in the scrollback or as numbers."""
+"""`tui-runs plot --kind scatter|parallel|box|histogram`: what runs have in common, in the scrollback or as numbers."""
 
 from __future__ import annotations
 
@@ -13,25 +13,21 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tui_runs.analysis.columns import kind_of, split_aggregate
+from tui_runs.analysis.direction import direction_of
 from tui_runs.analysis.distributions import Measured, box_of, by_category, histogram_of, measure
+from tui_runs.analysis.parallel import Axis, axis_of, telling_columns
 from tui_runs.analysis.query import parse
 from tui_runs.analysis.ranking import by_interest
 from tui_runs.conditions import Wanted
 from tui_runs.display import clip, printable
-from tui_runs.drawing.figures import (
-    MIN_HEIGHT,
-    MIN_WIDTH,
-    Lines,
-    Look,
-    draw_boxes,
-    draw_histogram,
-    draw_scatter,
-    most_bins,
-    most_categories,
-)
-from tui_runs.drawing.readings import texts_apart
-from tui_runs.drawing.terminals import colours_for, glyphs_for
-from tui_runs.drawing.ticks import Kind as AxisKind
+from tui_runs.drawing import parallel
+from tui_runs.drawing.figures import MIN_HEIGHT, MIN_WIDTH, Look, most_bins
+from tui_runs.drawing.framed import Lines, plotext_lines
+from tui_runs.drawing.kinds import axis_kind, draw_kind, groups_of, note_of
+from tui_runs.drawing.parallel import ParallelLook, draw_parallel, most_axes
+from tui_runs.drawing.ramp import layer_runs, ramp
+from tui_runs.drawing.raster import Glyphs
+from tui_runs.drawing.terminals import colour_system, colours_for, glyphs_for
 from tui_runs.errors import UsageError
 from tui_runs.export.csv_rows import csv_text
 from tui_runs.frames.catalog import Catalog
@@ -41,12 +37,14 @@ from tui_runs.headless.history import metric_named
 from tui_runs.headless.narration import say
 from tui_runs.headless.output import Output, open_output
 from tui_runs.headless.plot import WIDTH, cut_title, line_text
-from tui_runs.headless.runs import column_named, run_named
+from tui_runs.headless.runs import column_named, parse_columns, run_named
 from tui_runs.headless.stores import Stores
 from tui_runs.schema import TIME
 
 _METRICS_LOOKED_AT: Final = 50
-_AXIS_KINDS: Final[dict[str, AxisKind]] = {"time": "time", "seconds": "duration"}
+_PARAMS_LOOKED_AT: Final = 2_000
+_FRAME: Final = Style(color="#808080")
+_MUTED: Final = Style(color="#6b7280")
 
 
 @dataclass(frozen=True)
@@ -54,16 +52,17 @@ class FigureWish:
     """What to draw, and how.
 
     Args:
-        kind: a scatter, a box for each category, or a histogram.
+        kind: a scatter, parallel coordinates, a box for each category, or a histogram.
         where: a filter; see `tui_runs.analysis.query`.
-        against: the column that a metric is held against; a scatter needs one, a histogram has none.
+        against: the column that a metric is held against; a scatter needs one, a histogram has none; of parallel
+            coordinates the columns beside the metric, separated by commas, those that tell the most where None.
         log_x: a logarithmic x axis.
         log_y: a logarithmic y axis.
         width: in cells; the terminal's when None.
         height: in lines, the title not counted.
     """
 
-    kind: Literal["scatter", "box", "histogram"]
+    kind: Literal["scatter", "parallel", "box", "histogram"]
     where: str = ""
     against: str | None = None
     log_x: bool = False
@@ -79,8 +78,10 @@ class FigureWish:
         """
         if self.kind == "scatter" and self.against is None:
             raise UsageError("A scatter needs --against COLUMN.", "For instance: --against params.lr")
-        if self.height < MIN_HEIGHT or (self.width is not None and self.width < MIN_WIDTH):
-            raise UsageError(f"A {self.kind} needs {MIN_WIDTH} cells by {MIN_HEIGHT} lines or more.")
+        least = parallel.MIN_HEIGHT if self.kind == "parallel" else MIN_HEIGHT
+        if self.height < least or (self.width is not None and self.width < MIN_WIDTH):
+            what = {"parallel": "Parallel coordinates need", "box": "Boxes need"}.get(self.kind, f"A {self.kind} needs")
+            raise UsageError(f"{what} {MIN_WIDTH} cells by {least} lines or more.")
 
 
 def plot_figures(
@@ -88,8 +89,9 @@ def plot_figures(
 ) -> None:
     """Draw a figure for each metric over runs, or write the numbers that it shows as CSV.
 
-    The columns of the CSV are run_id, metric, x, value of a scatter; metric, category, runs, low, q1, median, q3, high,
-    outliers of boxes; metric, low, high, runs of a histogram.
+    The columns of the CSV are run_id, metric, x, value of a scatter; run_id, metric, value and those of the axes of
+    parallel coordinates; metric, category, runs, low, q1, median, q3, high, outliers of boxes; metric, low, high, runs
+    of a histogram.
 
     Args:
         stores: where the runs are looked for.
@@ -106,20 +108,33 @@ def plot_figures(
     """
     wanted = None if texts else _wanted(wish.where)
     with stores.read(wanted, lambda workspace: _fits(workspace.catalog, metrics, wish)) as workspace:
-        against = wish.against and column_named(workspace.catalog, wish.against)
+        against = _against(workspace.catalog, wish)
         columns = [_metric_column(workspace.catalog, metric) for metric in metrics]
-        frame = _runs(workspace, texts, wish.where, [*(columns or _interesting(workspace.catalog)), against])
+        frame = _runs(workspace, texts, wish.where, [*(columns or _interesting(workspace.catalog)), *against])
         columns = columns or [_first_with_values(frame)]
         with open_output(path) as output:
+            if wish.kind == "parallel" and wish.against is None:
+                against = telling_columns(frame, columns[0], against)[: most_axes(_width(wish, output)) - 1]
             for place, column in enumerate(columns):
-                logs = (wish.log_x, False) if wish.kind == "histogram" else (wish.log_y, wish.log_x)
-                measured = measure(frame, column, against, log_metric=logs[0], log_against=logs[1])
+                drawing = _Drawing(frame, column, against, wish, output)
                 if data:
-                    told = _told(measured, wish, column.removeprefix("metrics."), against)
-                    output.write([csv_text(told, header=not place)])
-                    continue
-                output.write_lines([""] if place else [])
-                output.write_lines(_figure(measured, wish, column, against, output))
+                    output.write([csv_text(drawing.told(), header=not place)])
+                else:
+                    output.write_lines([""] if place else [])
+                    output.write_lines(drawing.lines())
+
+
+def _against(catalog: Catalog, wish: FigureWish) -> list[str]:
+    """The columns that the metric is held against, or may be."""
+    if wish.kind == "parallel":
+        if wish.against is not None:
+            return parse_columns(catalog, wish.against, "--against")
+        return [f"params.{key}" for key in catalog.keys("params")[:_PARAMS_LOOKED_AT]]
+    return [] if wish.against is None else [column_named(catalog, wish.against)]
+
+
+def _width(wish: FigureWish, output: Output) -> int:
+    return wish.width or max(output.width or WIDTH, MIN_WIDTH)
 
 
 def _wanted(where: str) -> Wanted | None:
@@ -136,8 +151,7 @@ def _fits(catalog: Catalog, metrics: Sequence[str], wish: FigureWish) -> bool:
         parse(wish.where, known_columns(catalog))
         for metric in metrics:
             _metric_column(catalog, metric)
-        if wish.against is not None:
-            column_named(catalog, wish.against)
+        _against(catalog, wish)
     except UsageError:
         return False
     return len(catalog) > 0
@@ -163,11 +177,11 @@ def _first_with_values(frame: pl.DataFrame) -> str:
     return columns[0]
 
 
-def _runs(workspace: Workspace, texts: Sequence[str], where: str, columns: Sequence[str | None]) -> pl.DataFrame:
+def _runs(workspace: Workspace, texts: Sequence[str], where: str, columns: Sequence[str]) -> pl.DataFrame:
     """The runs that pass, of those named where some are."""
     catalog = workspace.catalog
     condition = parse(where, known_columns(catalog) if len(catalog) else ())
-    frame = select(workspace, [name for name in columns if name is not None], condition)
+    frame = select(workspace, columns, condition)
     if not texts:
         return frame
     named = [run_named(catalog, text) for text in texts]
@@ -180,28 +194,16 @@ def _called(column: str) -> str:
     return printable(column.removeprefix("metrics."))
 
 
-def _told(measured: Measured, wish: FigureWish, metric: str, against: str | None) -> pl.DataFrame:
-    """The numbers that a figure shows."""
-    frame = measured.frame
-    if wish.kind == "box":
-        told = _boxes_told(frame)
-    elif wish.kind == "histogram":
-        told = _bins_told(frame, wish)
-    elif kind_of(against or "") == "time":
-        told = frame.select("run_id", (pl.col("x") * 1e6).round().cast(pl.Int64).cast(TIME), "value")
-    else:
-        told = frame.select("run_id", "x", "value")
-    names = told.columns
-    place = names.index("run_id") + 1 if "run_id" in names else 0  # as in the CSV of curves
-    return told.insert_column(place, pl.Series("metric", [metric] * told.height, pl.String))
-
-
 def _boxes_told(frame: pl.DataFrame) -> pl.DataFrame:
-    categories, groups, _ = _groups(frame, frame.height)
+    values: list[float] | list[str] | list[None] = [None]
+    groups = [frame["value"]]
+    if "x" in frame.columns:
+        found = by_category(frame, frame.height)
+        values, groups = found.values, groups_of(found.frame)
     boxes = [box_of(group.to_numpy()) for group in groups]
     return pl.DataFrame(
         [
-            pl.Series("category", categories, frame.schema.get("x", pl.String)),
+            pl.Series("category", values, frame.schema.get("x", pl.String)),
             pl.Series("runs", [box.count for box in boxes], pl.Int64),
             *(
                 pl.Series(name, [getattr(box, name) for box in boxes], pl.Float64)
@@ -219,70 +221,85 @@ def _bins_told(frame: pl.DataFrame, wish: FigureWish) -> pl.DataFrame:
     return pl.DataFrame({"low": edges[:-1], "high": edges[1:], "runs": counts})
 
 
-def _groups(frame: pl.DataFrame, most: int) -> tuple[Sequence[float | str | None], list[pl.Series], str]:
-    """The values of a metric by category, one group of all where there are none; and what a title says of others."""
-    if "x" not in frame.columns:
-        return [None], [frame["value"]], ""
-    found = by_category(frame, most)
-    groups = [found.frame.filter(pl.col("place") == place)["value"] for place in range(len(found.values))]
-    return found.values, groups, _others(found.others, found.runs)
+@dataclass(frozen=True)
+class _Drawing:
+    """The figure of one metric.
 
+    Args:
+        frame: the runs.
+        metric: its column.
+        against: the columns that it is held against.
+        wish: how.
+        output: where the figure goes.
+    """
 
-def _others(others: int, runs: int) -> str:
-    return f"{others:,} rarer value{'s' * (others > 1)} of {_count(runs)} not shown" if others else ""
+    frame: pl.DataFrame
+    metric: str
+    against: Sequence[str]
+    wish: FigureWish
+    output: Output
 
+    def told(self) -> pl.DataFrame:
+        """The numbers that the figure shows."""
+        frame = self._measured().frame
+        if self.wish.kind == "parallel":
+            axes = [pl.col(name) for name in self.against if name != "run_id"]
+            told = self.frame.select("run_id", pl.col(self.metric).alias("value"), *axes)
+        elif self.wish.kind == "box":
+            told = _boxes_told(frame)
+        elif self.wish.kind == "histogram":
+            told = _bins_told(frame, self.wish)
+        elif kind_of(self.against[0]) == "time":
+            told = frame.select("run_id", (pl.col("x") * 1e6).round().cast(pl.Int64).cast(TIME), "value")
+        else:
+            told = frame.select("run_id", "x", "value")
+        names = told.columns
+        place = names.index("run_id") + 1 if "run_id" in names else 0  # as in the CSV of curves
+        metric = self.metric.removeprefix("metrics.")
+        return told.insert_column(place, pl.Series("metric", [metric] * told.height, pl.String))
 
-def _count(runs: int) -> str:
-    return f"{runs:,} run{'' if runs == 1 else 's'}"
+    def _measured(self) -> Measured:
+        wish = self.wish
+        logs = (wish.log_x, False) if wish.kind == "histogram" else (wish.log_y, wish.log_x)
+        against = None if wish.kind == "parallel" or not self.against else self.against[0]
+        return measure(self.frame, self.metric, against, log_metric=logs[0], log_against=logs[1])
 
+    def lines(self) -> Iterator[str]:
+        """Title and figure."""
+        wish, output, measured = self.wish, self.output, self._measured()
+        lines, remark = self._parallel() if wish.kind == "parallel" else self._framed(measured)
+        against = self.against[0] if self.against else None
+        runs = self.frame.height if wish.kind == "parallel" else measured.frame.height
+        note = note_of(wish.kind, against, measured.left_out, remark, runs, log_x=wish.log_x, log_y=wish.log_y)
+        title = [Segment(clip(_called(self.metric), _width(wish, output)), Style(bold=True)), Segment(f"  {note}")]
+        for line in (cut_title(title, _width(wish, output)), *lines):
+            yield line_text(line, output.colour)
 
-def _labels(values: Sequence[float | str | None]) -> list[str]:
-    numbers = [value for value in values if isinstance(value, float)]
-    return texts_apart(numbers) if numbers else ["all" if value is None else str(value) for value in values]
+    def _framed(self, measured: Measured) -> tuple[Lines, str]:
+        """The figure, and what its title should say of it."""
+        wish, output = self.wish, self.output
+        against = self.against[0] if self.against else None
+        kind = axis_kind(against) if against else "number"
+        look = Look(_width(wish, output), wish.height, self._glyphs, wish.log_x, wish.log_y, kind)
+        assert wish.kind != "parallel", "it has no frame"
+        drawn = draw_kind(wish.kind, measured, against, look)
+        if drawn.figure is None:
+            return [], ""
+        ink = Style(color=colours_for(os.environ)[0] if output.colour else "#a0a0a0")
+        return plotext_lines(drawn.figure, _FRAME, [ink]), drawn.remark
 
+    def _parallel(self) -> tuple[Lines, str]:
+        if not self.frame.height:
+            return [], ""
+        axes: list[Axis] = [axis_of(self.frame, name) for name in self.against if name != self.metric]
+        metric = axis_of(self.frame, self.metric, log=self.wish.log_y or None)
+        better = direction_of(split_aggregate(self.metric)[1].removeprefix("metrics."))
+        colours = ramp(system=colour_system(os.environ)) if self.output.colour else ("#a0a0a0",)
+        layers, styles = layer_runs(metric.values, better, [Style(color=colour) for colour in colours], _MUTED)
+        look = ParallelLook(_width(self.wish, self.output), self.wish.height, self._glyphs, muted=_FRAME)
+        remark = f"yellow is {'best' if better else 'greatest'}, by rank" if self.output.colour else ""
+        return draw_parallel([*axes, metric], layers, styles, look).lines, remark
 
-def _figure(measured: Measured, wish: FigureWish, column: str, against: str | None, output: Output) -> Iterator[str]:
-    width = wish.width or max(output.width or WIDTH, MIN_WIDTH)
-    glyphs = glyphs_for(os.environ if output.width is not None else {}, output.encoding)
-    colour = colours_for(os.environ)[0] if output.colour else "#a0a0a0"
-    axis = _AXIS_KINDS.get(kind_of(against), "number") if against else "number"
-    look = Look(width, wish.height, glyphs, colour, wish.log_x, wish.log_y, axis)
-    lines, remark = _drawing(measured, wish.kind, look, against) if measured.frame.height else ([], "")
-    said = [
-        {"scatter": f"against {against}", "box": f"by {against}" if against else "", "histogram": ""}[wish.kind],
-        *(f"{count:,} {reason}" for reason, count in measured.left_out.items()),
-        remark,
-        _count(measured.frame.height),
-        "log x" * wish.log_x,
-        "log y" * wish.log_y,
-    ]
-    text = printable("  " + " · ".join(part for part in said if part))
-    title = [Segment(clip(_called(column), width), Style(bold=True)), Segment(text)]
-    for line in (cut_title(title, width), *lines):
-        yield line_text(line, output.colour)
-
-
-def _drawing(measured: Measured, kind: str, look: Look, against: str | None) -> tuple[Lines, str]:
-    """The figure, and what its title should say of it."""
-    frame = measured.frame
-    values = frame["value"].to_numpy()
-    if kind == "histogram":
-        return draw_histogram(histogram_of(values, most_bins(look.width), log=look.log_x), look), ""
-    words = frame.schema.get("x") == pl.String
-    if kind == "scatter" and not words:
-        return draw_scatter(frame["x"].to_numpy(), values, look), ""
-    if words and look.log_x:
-        raise UsageError(f"{printable(against or '')} is words, and has no logarithm.", "Leave --log-x out.")
-    most = most_categories(look.width)
-    if kind == "scatter":
-        found = by_category(frame, most)
-        places = found.frame["place"].cast(pl.Float64).to_numpy()
-        lines = draw_scatter(places, found.frame["value"].to_numpy(), look, _labels(found.values))
-        return lines, _others(found.others, found.runs)
-    if against is not None and not words and (different := frame["x"].n_unique()) > most:
-        raise UsageError(
-            f"{printable(against)} has {different:,} different numbers; there is room for {most} boxes.",
-            "--kind scatter shows them all.",
-        )
-    categories, groups, remark = _groups(frame, most)
-    return draw_boxes([box_of(group.to_numpy()) for group in groups], _labels(categories), look), remark
+    @property
+    def _glyphs(self) -> Glyphs:
+        return glyphs_for(os.environ if self.output.width is not None else {}, self.output.encoding)
