@@ -23,7 +23,10 @@ ENTITIES: Final = {
 }
 """What may stand before the first dot of a column, as MLflow has it, and how the wide frame calls it."""
 
-_DERIVED: Final[dict[str, Kind]] = {"duration_s": "seconds", "age_s": "seconds", "adapter": "text"}
+_DERIVED: Final[dict[str, Kind]] = {
+    "duration_s": "seconds", "age_s": "seconds", "adapter": "text",
+    "progress": "number", "steps_per_s": "number", "expected_end": "time", "left_s": "seconds",
+}  # fmt: skip
 _ALIASES: Final = {
     **dict.fromkeys(("start_time", "created", "Created"), "started"),
     "end_time": "ended",

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
-import numpy as np
 import polars as pl
 
 from tui_runs.analysis.diff import meaning
@@ -86,6 +85,8 @@ def group_runs(frame: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     others = {name: dtype for name, dtype in frame.schema.items() if name not in by}
     numbers = [name for name, dtype in others.items() if dtype.is_numeric()]
     rest = [name for name, dtype in others.items() if not dtype.is_numeric()]
+    import numpy as np  # noqa: PLC0415  the first screen needs the names in this module, and not this
+
     members = _members(frame, by)
     places = np.empty(frame.height, np.uint32)
     counts = members.list.len()

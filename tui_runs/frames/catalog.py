@@ -236,6 +236,12 @@ class Catalog:
             of_row[row][key] = one
         return found
 
+    def metrics_of_runs(self, runs: Sequence[RunKey]) -> pl.DataFrame:
+        """The metrics of some runs: `run` (UInt32), the run's place among `runs`, and METRICS without run_id."""
+        places = [(self._rows[run], place) for place, run in enumerate(runs) if run in self._rows]
+        of_row = pl.DataFrame(places, schema={ROW: pl.UInt32, "run": pl.UInt32}, orient="row")
+        return self._metrics.of_rows(of_row[ROW]).join(of_row, on=ROW).drop(ROW)
+
     def _of_run(self, kind: str, run: RunKey) -> pl.DataFrame:
         frame = self._of(kind).of_rows(self._numbers_of([run]))
         keys = frame["key"].to_list()

@@ -85,6 +85,14 @@ class Histories:
             held.parts = [pl.concat(held.parts, rechunk=True)]
         return held.parts[0]
 
+    def any_held(self, run: RunKey, metrics: Iterable[str]) -> pl.DataFrame | None:
+        """The points of the first of a run's metrics of which some are held, as `points` gives them."""
+        for metric in metrics:
+            held = self._held.get(SeriesKey(*run, metric))
+            if held is not None and held.parts:
+                return self.points(SeriesKey(*run, metric))
+        return None
+
     def wanted(self, series: Iterable[SeriesKey]) -> list[HistoryRequest]:
         """What must be fetched so that these curves are whole: one request for each source and set of metrics."""
         missing: dict[tuple[str, str], list[str]] = {}

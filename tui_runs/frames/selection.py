@@ -10,15 +10,17 @@ import polars as pl
 from tui_runs.analysis.ordering import sort_runs
 from tui_runs.conditions import All, Condition, Order
 from tui_runs.frames.lookup import KINDS
+from tui_runs.frames.progress import PROGRESS, progress_frame, seconds_left
 from tui_runs.schema import RUNS
 
 if TYPE_CHECKING:
     from tui_runs.frames.catalog import Catalog
     from tui_runs.frames.workspace import Workspace
 
-DERIVED: Final = ("adapter", "duration_s", "age_s")
+DERIVED: Final = ("adapter", "duration_s", "age_s", *PROGRESS, "left_s")
 """adapter: what reads it. duration_s: until it ended, or until now while it is running. age_s: since it said
-something last."""
+something last. Of running runs, see `tui_runs.frames.progress`: progress, from 0 to 1; steps_per_s, of late;
+expected_end; left_s: until then."""
 
 
 def known_columns(catalog: Catalog) -> frozenset[str]:
@@ -37,6 +39,10 @@ def wide(workspace: Workspace, columns: Sequence[str]) -> pl.DataFrame:
         return workspace.catalog.wide(names)
     frame = workspace.catalog.wide([*stored, "status", "started", "ended", "updated"])
     adapters = {name: opened.adapter for name, opened in workspace.sources.items()}
+    if not {*PROGRESS, "left_s"}.isdisjoint(names):
+        on = ["source", "run_id"]
+        frame = frame.join(progress_frame(workspace), on=on, how="left", maintain_order="left")
+        frame = frame.with_columns(seconds_left(workspace.now()).alias("left_s"))
     now = pl.lit(workspace.now()).cast(RUNS["started"])
     until = pl.coalesce("ended", pl.when(pl.col("status") == "running").then(now))
     return frame.with_columns(

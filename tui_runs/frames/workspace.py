@@ -15,7 +15,7 @@ from tui_runs.adapter import Change, History, OptionValue, Problem, RunBatch, So
 from tui_runs.capabilities import Selective
 from tui_runs.conditions import Wanted
 from tui_runs.errors import TuiRunsError
-from tui_runs.frames.catalog import Catalog
+from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.histories import Histories, HistoryRequest, SeriesKey
 from tui_runs.frames.readahead import ReadAhead
 from tui_runs.sources.discover import Found
@@ -43,6 +43,7 @@ class OpenSource:
         updated: when it last said anything.
         problems: what could not be read, by uri.
         trouble: why it is stale, else None.
+        polling: why its files are only looked at now and then; empty where they are not.
     """
 
     name: str
@@ -53,6 +54,7 @@ class OpenSource:
     updated: datetime | None = None
     problems: dict[str, Problem] = field(default_factory=dict)
     trouble: Problem | None = None
+    polling: str = ""
     ahead: ReadAhead[RunBatch] | None = None
 
     def choose(self, wanted: Wanted) -> Iterator[RunBatch] | None:
@@ -140,10 +142,14 @@ class Workspace:
             opened.total = batch.total
         opened.problems.update((problem.uri, problem) for problem in batch.problems)
 
-    def apply_change(self, name: str, change: Change) -> None:
-        """Take in what happened in a source. A source that was stale is followed again."""
+    def apply_change(self, name: str, change: Change) -> list[RunKey]:
+        """Take in what happened in a source, and follow it again if it was stale; returns the runs that are new."""
         opened = self.sources[name]
+        said = [RunKey(name, run_id) for run_id in change.batch.runs["run_id"]] if change.batch is not None else []
+        new = [run for run in said if run not in self.catalog]
         opened.state, opened.trouble = SourceState.FOLLOWING, None
+        if change.polling is not None:
+            opened.polling = change.polling
         for uri in change.mended:
             opened.problems.pop(uri, None)
         self.catalog.remove(name, change.removed)
@@ -152,6 +158,7 @@ class Workspace:
             self.apply_batch(name, change.batch)
             self.histories.grown(name, change.batch.metrics)
         opened.updated = self.now()
+        return new
 
     def apply_history(self, request: HistoryRequest, history: History) -> list[SeriesKey]:
         """Take in points; returns the curves that changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Final
 
@@ -13,7 +13,7 @@ from tui_runs.analysis.columns import split_aggregate
 from tui_runs.analysis.direction import best_places, direction_of
 from tui_runs.analysis.ordering import as_numbers
 from tui_runs.analysis.ranking import by_interest
-from tui_runs.display import MISSING, STATUS_GLYPHS, ago, duration, moment, number, printable
+from tui_runs.display import MISSING, STATUS_GLYPHS, ago, duration, moment, number, percent, printable, speed
 from tui_runs.export.text_table import Style, TextColumn
 from tui_runs.frames.catalog import Catalog, Column
 
@@ -32,7 +32,13 @@ STATUS_STYLES: Final[dict[str, Style]] = {
     "killed": "warn",
     "stale": "warn",
 }
-_TITLES: Final = {"age_s": "age", "duration_s": "duration"}
+_TITLES: Final = {
+    "age_s": "age", "duration_s": "duration", "steps_per_s": "rate", "left_s": "left", "expected_end": "expected end",
+}  # fmt: skip
+_NUMBERS: Final[Mapping[str, Callable[[float | None], str]]] = {
+    "duration_s": duration, "left_s": duration, "steps_per_s": speed, "progress": percent,
+}  # fmt: skip
+"""How the run's own numbers look, but for its age."""
 
 
 def candidates(catalog: Catalog) -> list[str]:
@@ -103,8 +109,8 @@ def _column(values: pl.Series, title: str, rank: int, in_full: bool) -> TextColu
     if key == "age_s":
         ages = [ago(value) for value in values]
         return TextColumn(title, ages, True, ["muted"] * len(ages), rank)
-    if key == "duration_s":
-        return TextColumn(title, [duration(value) for value in values], True, rank=rank)
+    if key in _NUMBERS:
+        return TextColumn(title, [_NUMBERS[key](value) for value in values], True, rank=rank)
     if values.dtype.is_temporal():
         return TextColumn(title, [moment(value) for value in values], rank=rank)
     return TextColumn(title, [text_cell(value) for value in values], rank=rank, cap=24, least=8)

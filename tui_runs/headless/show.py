@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
@@ -9,14 +10,17 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import Problem
+from tui_runs.analysis.progress import best_so_far, progress_parts
 from tui_runs.analysis.ranking import is_system
 from tui_runs.capabilities import Artifacts, Detailed, WithArtifacts
-from tui_runs.display import MISSING, age, duration, file_size, moment, number, printable
+from tui_runs.display import MISSING, age, duration, file_size, moment, number, percent, printable
 from tui_runs.export.json_text import json_lines
 from tui_runs.export.text_table import TextColumn, cells_of, lay_out, styled, table_lines
 from tui_runs.export.values import json_value
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.exactness import make_exact
+from tui_runs.frames.histories import SeriesKey
+from tui_runs.frames.progress import progress_of
 from tui_runs.frames.selection import wide
 from tui_runs.frames.workspace import Workspace
 from tui_runs.headless.narration import say
@@ -24,11 +28,14 @@ from tui_runs.headless.output import Output, open_output
 from tui_runs.headless.run_table import STATUS_STYLES, status_cell, text_cell
 from tui_runs.headless.runs import every_column, run_named, run_objects
 from tui_runs.headless.stores import Stores
+from tui_runs.strokes import bar, strokes_for
 
 _FACTS: Final = (
     "experiment", "user", "host", "group", "job_type", "parent_id", "git_commit", "command", "source", "uri",
 )  # fmt: skip
 _LABEL_WIDTH: Final = 28
+_BAR: Final = 10
+"""Cells of the bar of progress."""
 _MOST_LINES: Final = 8
 """Lines of one value on a terminal."""
 
@@ -117,8 +124,9 @@ def _lines(workspace: Workspace, run: RunKey, output: Output) -> Iterator[str]:
     status = facts["status"] or "unknown"
     style = STATUS_STYLES.get(status, "")
     yield f"{styled(name, 'strong', output.colour)}  {styled(status_cell(status), style, output.colour)}"
-    yield from _pairs(_facts(facts, now), output)
     metrics = workspace.catalog.metrics_of(run)
+    far = _far(workspace, run, metrics, output, running=status == "running")
+    yield from _pairs([*_facts(facts, now), *([("progress", far)] if far else [])], output)
     of_the_machine = pl.Series([is_system(key) for key in metrics["key"]], dtype=pl.Boolean)
     for title, some in (("metrics", ~of_the_machine), ("system metrics", of_the_machine)):
         shown = metrics.filter(some)
@@ -175,6 +183,20 @@ def _facts(facts: dict[str, object], now: datetime) -> Iterator[tuple[str, str |
         value = facts[name]
         if value is not None and not (name == "source" and value == facts["uri"]):
             yield name.replace("_", " "), str(value)
+
+
+def _far(workspace: Workspace, run: RunKey, metrics: pl.DataFrame, output: Output, *, running: bool) -> str:
+    """How far the run is, as far as that is known: a bar, and what else there is to say."""
+    progress = progress_of(workspace, run)
+    if progress is None:
+        return ""
+    best = best_so_far(metrics, {}, lambda metric: workspace.histories.points(SeriesKey(*run, metric)))
+    parts = progress_parts(progress, best, workspace.now(), running=running)
+    if progress.fraction is not None:
+        strokes = strokes_for(os.environ if output.width is not None else {}, output.encoding)
+        drawn = "".join(bar(progress.fraction, _BAR, strokes))
+        parts = [f"{drawn} {percent(progress.fraction)}  {parts[0]}", *parts[1:]]
+    return " · ".join(parts)
 
 
 def _ago(then: datetime, now: datetime) -> str:

@@ -19,7 +19,7 @@ from tui_runs.frames.catalog import Column, RunKey
 CLOSED, OPEN = "▸ ", "▾ "
 _NO_COLUMNS: Final = ("source", "run_id", "name", "parent_id", BRANCH)
 """Columns of which a group has none of its own."""
-_TIMES: Final = {"updated": "max", "ended": "max", "started": "min"}
+_TIMES: Final = {"updated": "max", "ended": "max", "started": "min", "expected_end": "max"}
 """Of times a group has the last or the first."""
 _FEW: Final = 2
 """Columns whose values make up a group's name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,8 +17,20 @@ from tui_runs.analysis.groups import COUNT, mean_and_deviation, several, statist
 from tui_runs.analysis.nesting import BRANCH
 from tui_runs.analysis.ordering import are_numbers
 from tui_runs.analysis.ranking import by_interest, is_system
-from tui_runs.display import MISSING, STATUS_GLYPHS, age, duration, moment, number, printable
-from tui_runs.frames.catalog import Catalog, Column
+from tui_runs.display import (
+    MISSING,
+    STATUS_GLYPHS,
+    age,
+    duration,
+    moment,
+    number,
+    percent,
+    printable,
+    speed,
+)
+from tui_runs.frames.catalog import Catalog, Column, RunKey
+from tui_runs.frames.progress import GOING_ON, some_progress
+from tui_runs.strokes import bar, strokes_for
 from tui_runs.tui.widgets.columns import Cell, TableColumn
 
 MOST_COLUMNS: Final = 80
@@ -27,7 +40,7 @@ _STATUS_LOOKS: Final = {"running": "good", "failed": "bad", "killed": "warn", "s
 STATUS_SIGNS: Final = {
     status: Cell(f"{glyph} {status}", _STATUS_LOOKS.get(status, "muted")) for status, glyph in STATUS_GLYPHS.items()
 }
-TICKING: Final = ("updated", "took")
+TICKING: Final = ("updated", "took", "left")
 """Columns whose cells change by themselves."""
 _WEIGHED: Final = 24
 """Metrics of most interest of which it is looked at how many runs have them."""
@@ -35,6 +48,8 @@ _DIGITS: Final = 4
 """Significant digits of a metric."""
 _LONGEST_NUMBER: Final = 8
 """Characters of a numeric param that are shown as they are stored."""
+_BAR: Final = 7
+"""Cells of a bar of progress."""
 _NOTHING: Final = Cell(MISSING, "muted")
 _EMPTY: Final = Cell('""', "warn")
 _SEVERAL: Final = Cell("several", "muted")
@@ -129,8 +144,12 @@ def _names(window: pl.DataFrame) -> list[Cell]:
     return cells
 
 
-def _statuses(window: pl.DataFrame) -> list[Cell]:
-    signs = [STATUS_SIGNS.get(value or "unknown", STATUS_SIGNS["unknown"]) for value in window["status"]]
+def _statuses(troubles: Mapping[RunKey, Cell], window: pl.DataFrame) -> list[Cell]:
+    """Of runs that are running, what is wrong with them, if anything is."""
+    signs = [
+        (status == "running" and troubles.get(RunKey(source, run_id))) or STATUS_SIGNS[status or "unknown"]
+        for source, run_id, status in window.select("source", "run_id", "status").iter_rows()
+    ]
     return _in_groups("status", signs, window)
 
 
@@ -152,6 +171,40 @@ def _durations(now: Clock, window: pl.DataFrame) -> list[Cell]:
 
 def _took(started: datetime, until: datetime) -> str:
     return duration((until - started).total_seconds())
+
+
+def _progress(window: pl.DataFrame) -> list[Cell]:
+    """A bar and its percentage; of runs that have ended nothing."""
+    strokes = strokes_for(os.environ)
+    cells = []
+    for fraction, status in window.select("progress", "status").iter_rows():
+        if fraction is None:
+            cells.append(_NOTHING if status in GOING_ON else Cell(""))
+        else:
+            filled, rest = bar(fraction, _BAR, strokes)
+            cells.append(Cell(filled, "good", ((rest, "faint"), (f"{percent(fraction):>5}", ""))))
+    return cells
+
+
+def _speeds(window: pl.DataFrame) -> list[Cell]:
+    """Steps a second of late, of running runs."""
+    return [
+        Cell(speed(value), "muted") if value is not None else _unknown(status)
+        for value, status in window.select("steps_per_s", "status").iter_rows()
+    ]
+
+
+def _unknown(status: str | None) -> Cell:
+    return _NOTHING if status == "running" else Cell("")
+
+
+def _left(now: Clock, window: pl.DataFrame) -> list[Cell]:
+    """Until the end that is expected; of a run that is later than that nobody knows."""
+    present = now()
+    return [
+        _unknown(status) if end is None or end < present else Cell(_took(present, end), "muted")
+        for end, status in window.select("expected_end", "status").iter_rows()
+    ]
 
 
 def _times(name: str, window: pl.DataFrame) -> list[Cell]:
@@ -176,7 +229,9 @@ def default_columns(catalog: Catalog) -> list[str]:
     alike = [name for name in params if name not in differing]
     tags = [f"tags.{key}" for key in catalog.keys("tags") if not key.startswith("mlflow.")]
     several = [name for name in ("source", "experiment") if runs[name].n_unique() > 1]
-    names = ["name", *several, "status", "updated", *metrics[:4], "trend", *differing, "took"]
+    far = ["progress"] if some_progress(catalog) else []
+    # Narrow terminals have no room for all of these: what is compared stands before how far runs are.
+    names = ["name", *several, "status", "updated", *metrics[:2], *far, *metrics[2:4], "trend", *differing, "took"]
     names += [*metrics[4:], *alike, *tags, "user", "started", "run_id", *of_the_machine]
     return names[:MOST_COLUMNS]
 
@@ -192,6 +247,7 @@ class Looks:
         best: the best value in each column that has one; read when cells are made.
         widths: of columns whose width the user chose, in terminal cells.
         name_width: cells of a run's or a group's name at the most.
+        troubles: what is wrong with runs that are running; read when cells are made.
     """
 
     now: Clock
@@ -200,13 +256,15 @@ class Looks:
     best: Mapping[str, float] = field(default_factory=dict)
     widths: Mapping[str, int] = field(default_factory=dict)
     name_width: int = 30
+    troubles: Mapping[RunKey, Cell] = field(default_factory=dict)
 
 
 def make_columns(names: Sequence[str], frame: pl.DataFrame, looks: Looks) -> list[TableColumn]:
     """Table columns for these names.
 
     Args:
-        names: RUNS columns, `params.…`, `metrics.…`, `tags.…`, `min(metrics.…)`, and "took" and "trend".
+        names: RUNS columns, `params.…`, `metrics.…`, `tags.…`, `min(metrics.…)`, and those of
+            `tui_runs.tui.runs_view.NOT_IN_CATALOG`.
         frame: all rows, with those columns; tells which params are numbers.
         looks: how their cells look.
     """
@@ -229,13 +287,21 @@ def _make_column(name: str, title: str, frame: pl.DataFrame, looks: Looks) -> Ta
             return TableColumn(name, title, partial(_numeric_texts, name), "right", max_width=16)
         return TableColumn(name, title, partial(_texts, name), max_width=20)
     if name == "trend":
-        return TableColumn(name, f"{printable(trended)} trend" if trended else "trend", looks.trend, width=18)
+        return TableColumn(
+            name, f"{printable(trended)} trend" if trended else "trend", looks.trend, width=18, glows=False
+        )
     if name == "status":
-        return TableColumn(name, title, _statuses, width=11)
+        return TableColumn(name, title, partial(_statuses, looks.troubles), width=11)
     if name == "took":
-        return TableColumn(name, title, partial(_durations, now), "right", width=7)
+        return TableColumn(name, title, partial(_durations, now), "right", width=7, glows=False)
+    if name == "progress":
+        return TableColumn(name, title, _progress, width=_BAR + 5, glows=False)
+    if name == "rate":
+        return TableColumn(name, title, _speeds, "right", width=8, glows=False)
+    if name == "left":
+        return TableColumn(name, title, partial(_left, now), "right", width=7, glows=False)
     if name == "updated":
-        return TableColumn(name, "age", partial(_ages, name, now), "right", width=4)
+        return TableColumn(name, "age", partial(_ages, name, now), "right", width=4, glows=False)
     if name in ("started", "ended"):
         return TableColumn(name, title, partial(_times, name), width=11)
     if name == "git_commit":

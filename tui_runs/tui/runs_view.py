@@ -18,11 +18,13 @@ from tui_runs.frames.workspace import Workspace
 from tui_runs.tui.grouping import COUNT, group_table
 
 NEWEST_FIRST: Final = (Order("started", descending=True),)
-NOT_IN_CATALOG: Final = ("trend", "took")
+_MADE_OF: Final = {"took": "duration_s", "progress": "progress", "rate": "steps_per_s", "left": "expected_end"}
+"""What columns of the table are called in frames that are not called the same, or not known to the catalog."""
+NOT_IN_CATALOG: Final = ("trend", *_MADE_OF)
 """Columns of the table that are made of others."""
 NEEDED: Final = ("name", "status", "started", "ended", "updated", "parent_id")
 """Columns that other cells are made of, whether shown or not."""
-_GREATEST_FIRST: Final = ("started", "updated", "ended", "took")
+_GREATEST_FIRST: Final = ("started", "updated", "ended", "took", "progress", "rate")
 """Columns of which people want to see the greatest first."""
 
 _OTHER_WAY: Final[Mapping[Direction | None, Direction | None]] = {"lower": "higher", "higher": None, None: "lower"}
@@ -65,9 +67,10 @@ class RunsView:
             condition: what the filter means.
             opened: the ids of the groups whose runs are shown.
         """
-        took = ["duration_s"] if self.group_by and "took" in columns else []
-        wanted = [*dict.fromkeys([*NEEDED, *self.group_by, *took, *columns])]
-        frame = select(workspace, [name for name in wanted if name not in NOT_IN_CATALOG], condition, self.order)
+        # Of a run, "took" is made of its times, so that it goes on by itself.
+        made = [_MADE_OF[name] for name in columns if name in _MADE_OF and (name != "took" or self.group_by)]
+        stored = [name for name in columns if name not in NOT_IN_CATALOG]
+        frame = select(workspace, [*dict.fromkeys([*NEEDED, *self.group_by, *made, *stored])], condition, self.order)
         if self.group_by:
             return group_table(frame, self.group_by, opened, self.order)
         return nest(frame) if self.nested else frame.with_columns(pl.lit("").alias(BRANCH))
@@ -92,7 +95,7 @@ class RunsView:
     @property
     def order(self) -> list[Order]:
         """The sort by columns that frames have."""
-        return [Order("duration_s", one.descending) if one.column == "took" else one for one in self.sort]
+        return [Order(_MADE_OF.get(one.column, one.column), one.descending) for one in self.sort]
 
     # --- sorting --------------------------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ class Cell(NamedTuple):
 
     Args:
         text: what is shown.
-        style: '', 'muted', 'good', 'bad', 'warn', 'strong', 'accent', 'best', or a colour as '#rrggbb'.
+        style: '', 'muted', 'good', 'bad', 'warn', 'strong', 'accent', 'best', 'bar', or a colour as '#rrggbb'.
         more: further (text, style) pieces of the same cell, right after the text.
     """
 
@@ -82,6 +82,7 @@ class TableColumn:
         max_width: the greatest; longer text is cut with `…`.
         width: a width that overrules what the text would need.
         look: the title's style, as a cell's; none for the usual one.
+        glows: a cell whose text changes glows for a moment, where the table is told to show changes.
     """
 
     name: str
@@ -92,6 +93,7 @@ class TableColumn:
     max_width: int = 32
     width: int | None = None
     look: str = ""
+    glows: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +271,16 @@ class FrameWindow:
         """The cells of a row in the window, for the columns that a layout made for this window shows."""
         cells = self._cells
         return tuple([cells[slot.column][row] for slot in layout.slots])
+
+    def texts(self) -> dict[RowKey, dict[str, str]]:
+        """What the cells of the window say that have been formatted, by column name, by row; not of quiet columns."""
+        shown = [(one.name, self._cells[at]) for at, one in enumerate(self.columns) if one.glows and self._cells[at]]
+        return {
+            self.key_of(row): {
+                name: "".join([text for text, _ in cells[row].pieces]) for name, cells in shown if row in cells
+            }
+            for row in self.rows
+        }
 
     def width(self, column: int) -> int:
         """How wide a column is, now that its cells in the window are formatted."""

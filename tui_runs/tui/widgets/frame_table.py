@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui_runs.tui.widgets.columns import GUTTER, Cell, RowKey, TableColumn
-from tui_runs.tui.widgets.frame_view import HEADER, FrameView
+from tui_runs.tui.widgets.frame_view import FrameView
+from tui_runs.tui.widgets.table_lines import HEADER
 
 _DOUBLE_CLICK: Final = 2
 

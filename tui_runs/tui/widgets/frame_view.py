@@ -7,23 +7,18 @@ one holds the frame and formats the rows that are on the screen. `FrameTable` ad
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import polars as pl
-from rich.cells import cell_len
-from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
+from textual.geometry import Size
 
 from tui_runs.tui.widgets import table_painter
-from tui_runs.tui.widgets.columns import FrameWindow, Layout, RowKey, TableColumn, clean
-from tui_runs.tui.widgets.table_painter import Ground, HeaderLook, Look, MessageLook, RowLook, Sorting, TablePainter
-
-HEADER: Final = 1
-"""Lines above the rows."""
+from tui_runs.tui.widgets.columns import RowKey, TableColumn, clean
+from tui_runs.tui.widgets.table_lines import HEADER, TableLines
+from tui_runs.tui.widgets.table_painter import Sorting
 
 
-class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
+class FrameView(TableLines, can_focus=True, inherit_bindings=False):
     """Shows a frame that is already sorted and filtered.
 
     The cursor belongs to a row's key and not to its number: when another frame is shown it stays with its
@@ -59,45 +54,22 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
             id: the same.
             classes: the same.
         """
-        super().__init__(name=name, id=id, classes=classes)
-        self._window = FrameWindow(key, fixed, gap)
-        self._painter = TablePainter(self)
-        self._cursor = 0
+        super().__init__(key, fixed, gap, name=name, id=id, classes=classes)
         self._cursor_key: RowKey | None = None
-        self._column = 0
-        self._first = 0
         self._touched = False
-        self._sort: Sorting = ()
-        self._marks: Mapping[RowKey, str] = {}
-        self._empty_message: tuple[str, ...] = ()
-        self._generation = 0
-        self._arranged: object = None
-        self._layout_now = Layout(0, (), None, None)
-        self._used_now: tuple[tuple[TableColumn, ...], int] = ((), 0)
-        self._painted: dict[int, Look] = {}
         self._last_rows_in_view = 0
-        self._top_painted = 0
-        self._theme_is_stale = True
         self.empty_message = empty_message
 
-    @property
-    def frame(self) -> pl.DataFrame:
-        """The frame that is shown, as it was given."""
-        return self._window.frame
-
-    @property
-    def columns(self) -> tuple[TableColumn, ...]:
-        """The columns, as they were given."""
-        return self._window.columns
-
-    def show(self, frame: pl.DataFrame, columns: Sequence[TableColumn] | None = None) -> None:
+    def show(self, frame: pl.DataFrame, columns: Sequence[TableColumn] | None = None, *, changes: bool = False) -> None:
         """Replace the data; the cursor stays with its run, or else at its row number.
 
         Args:
             frame: all rows, sorted and filtered, with the key columns; never changed by the table.
             columns: other columns; None keeps those that there are. Widths start anew when the names differ.
+            changes: let cells that are on the screen glow for a moment where they say something else than before.
         """
         window, top = self._window, self._top
+        before = window.texts() if changes else {}
         in_view = top <= self._cursor < top + self._rows_in_view
         # One line of the screen is held still: the cursor's, or the first when the cursor is out of view.
         anchor, anchor_key = self._cursor, self._cursor_key
@@ -120,6 +92,8 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
         if columns is not None:
             self._column, self._first = self._index_of(column) or 0, self._index_of(first) or 0
             self._reveal_column()
+        if before:
+            self._show_changes(before)
         self._repaint()
 
     def refresh_rows(self, columns: Collection[str] | None = None) -> None:
@@ -141,6 +115,21 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
     def marks(self, marks: Mapping[RowKey, str]) -> None:
         self._marks = dict(marks)
         self._repaint()
+
+    @property
+    def fresh(self) -> Collection[RowKey]:
+        """The rows that are new to the user, by key: they have a sign in the gutter."""
+        return self._fresh
+
+    @fresh.setter
+    def fresh(self, fresh: Collection[RowKey]) -> None:
+        self._fresh = frozenset(fresh)
+        self._repaint()
+
+    @property
+    def touched(self) -> bool:
+        """Whether the cursor was moved: until then it stays at the top, whatever comes there."""
+        return self._touched
 
     @property
     def sort(self) -> Sorting:
@@ -235,18 +224,6 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
 
     # Scrolling
 
-    @property
-    def _top(self) -> int:
-        return self.scroll_offset.y
-
-    @property
-    def _width(self) -> int:
-        return max(self.size.width - self.scrollbar_size_vertical, 0)
-
-    @property
-    def _rows_in_view(self) -> int:
-        return max(self.size.height - HEADER, 0)
-
     def _scroll_rows(self, top: int) -> None:
         self.scroll_target_y = self.scroll_y = max(0, min(top, self.max_scroll_y))
 
@@ -295,116 +272,3 @@ class FrameView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _name_at(self, column: int) -> str | None:
         return self.columns[column].name if 0 <= column < len(self.columns) else None
-
-    def _index_of(self, name: str | None) -> int | None:
-        return next((index for index, column in enumerate(self.columns) if column.name == name), None)
-
-    # Painting
-
-    def _look(self) -> None:
-        """Point the window at the rows that are on the screen."""
-        top = self._top
-        self._window.rows = range(top, max(top, min(top + self._rows_in_view, self.frame.height)))
-        for place in range(len(self._sort)):
-            if (column := self._index_of(self._sort[place][0])) is not None:
-                title = cell_len(clean(self.columns[column].title))
-                self._window.need(column, title + len(table_painter.arrow(self._sort, place)))
-
-    def _arrange(self) -> bool:
-        """Place the columns, unless nothing that decides about it has changed; True when they moved."""
-        if self._arranged == (self._top, self.size, self._width, self._first, self._sort, self._generation):
-            return False
-        self._look()
-        before, width = self._layout_now, self._width
-        layout = self._window.place(self._first, width)
-        if before.shows(self._column) and not layout.shows(self._column):
-            # Another column grew and pushed the cursor's out.
-            self._first = self._window.first_for(self._column, self._first, width)
-            layout = self._window.place(self._first, width)
-        self._arranged = (self._top, self.size, self._width, self._first, self._sort, self._generation)
-        now = (self.columns, self.size.width)
-        if layout == before and now == self._used_now:
-            return False
-        self._layout_now, self._used_now = layout, now
-        self._painter.use(self.columns, layout, self.size.width)
-        self._painted.clear()
-        return True
-
-    def _repaint(self) -> None:
-        """Have those lines drawn that differ from what is on the screen: of a cursor key, two and not all."""
-        if not self.is_mounted or not self.size or self._top != self._top_painted:
-            return  # all of it is about to be drawn
-        if self._arrange():
-            self.refresh()
-            return
-        width, height = self.size
-        looks, nothing = self._looks(range(height)), object()
-        stale = [y for y, look in enumerate(looks) if self._painted.get(y, nothing) != look]
-        if stale:
-            self.refresh(*(Region(0, y, width, 1) for y in stale))
-
-    def notify_style_update(self) -> None:
-        """Read the colours anew before the next line is drawn: the theme may be another."""
-        self._theme_is_stale = True
-        super().notify_style_update()
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Draw what is on the screen.
-
-        Args:
-            crop: the part of it that is needed.
-        """
-        if self._arrange() and crop.height < self.size.height:
-            self.call_later(self.refresh)
-        self._top_painted = self._top
-        if self.styles.gutter or self.opacity < 1 or self.styles.text_opacity < 1:
-            return super().render_lines(crop)
-        # With nothing around or over the lines they go to the screen as they are: a strip that is drawn
-        # once remembers how it was filtered, divided and written, which is most of the cost of scrolling.
-        background, filters = self.background_colors[1], self.get_line_filters()
-        strips = self._draw(range(crop.y, crop.bottom))
-        for line_filter in filters:
-            strips = [strip.apply_filter(line_filter, background) for strip in strips]
-        return [strip.crop(*crop.column_span) for strip in strips]
-
-    def render_line(self, y: int) -> Strip:
-        """Draw one line of the screen.
-
-        Args:
-            y: its number; 0 is the header.
-        """
-        self._arrange()
-        return self._draw(range(y, y + 1))[0]
-
-    def _draw(self, lines: range) -> list[Strip]:
-        if self._theme_is_stale:
-            self._theme_is_stale = False
-            self._painter.read_theme()
-        looks = self._looks(lines)
-        self._painted.update(zip(lines, looks, strict=True))
-        return [self._painter.strip(look) for look in looks]
-
-    def _looks(self, lines: range) -> list[Look]:
-        """What lines of the screen have to look like now."""
-        # Read once: each of these costs a microsecond or more, and there are fifty lines.
-        window, layout, marks, cursor = self._window, self._layout_now, self._marks, self._cursor
-        focused, first = self.has_focus, self._top - HEADER
-        cursor_ground: Ground = "cursor" if focused else "cursor-blurred"
-        looks: list[Look] = []
-        for y in lines:
-            row = first + y
-            if y < HEADER:
-                looks.append(HeaderLook(self._sort, self._column if focused else None))
-            elif row in window.rows:
-                mark = marks.get(window.key_of(row)) if marks else None
-                looks.append(RowLook(window.line(layout, row), mark, cursor_ground if row == cursor else ""))
-            else:
-                looks.append(self._message_look(y - HEADER))
-        return looks
-
-    def _message_look(self, line: int) -> Look:
-        message = self._empty_message
-        line -= max(0, (self._rows_in_view - len(message)) // 2)
-        if self.frame.height or not 0 <= line < len(message):
-            return None
-        return MessageLook(message[line], "strong" if line == 0 and len(message) > 1 else "muted")

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from tui_runs.tui.widgets.columns import GUTTER, Align, Cell, Layout, Piece, TableColumn, clean, cut, fit
 
 MARK: Final = "●"
+FRESH: Final = "+"
 LEFT_SIGN: Final = "\u2039"
 RIGHT_SIGN: Final = "\u203a"
 _ASCENDING: Final = " ▲"
@@ -25,7 +26,7 @@ COMPONENT_CLASSES: Final = frozenset(
     f"frame-table--{part}"
     for part in (
         "header", "header-sorted", "header-cursor", "sign", "cursor", "cursor-blurred",
-        "muted", "good", "bad", "warn", "strong", "accent", "best",
+        "muted", "good", "bad", "warn", "strong", "accent", "best", "faint", "fresh", "glow-3", "glow-2", "glow-1",
     )
 )  # fmt: skip
 
@@ -58,19 +59,28 @@ FrameView {
     .frame-table--strong { text-style: bold; }
     .frame-table--accent { color: $text-primary; }
     .frame-table--best { color: $text-success; text-style: bold; }
+    .frame-table--faint { color: $faint; }
+    .frame-table--fresh { color: $text-success; text-style: bold; }
+    .frame-table--glow-3 { background: $warning 40%; }
+    .frame-table--glow-2 { background: $warning 24%; }
+    .frame-table--glow-1 { background: $warning 10%; }
 
     /* Sixteen colours do not mix: a tint of one is the colour itself, and text in it would vanish. */
     &:ansi .frame-table--header-cursor { background: transparent; text-style: reverse; }
     &:ansi .frame-table--cursor, &:ansi .frame-table--cursor-blurred { background: ansi_bright_black; }
     &:ansi .frame-table--muted { text-style: dim; }
+    &:ansi .frame-table--glow-3, &:ansi .frame-table--glow-2 { background: transparent; text-style: reverse; }
+    &:ansi .frame-table--glow-1 { background: transparent; text-style: bold; }
 }
 """
 
 _KEPT_STRIPS: Final = 2_000
 """Drawn lines that are kept; a screen has about 50."""
 
-Ground: TypeAlias = Literal["", "cursor", "cursor-blurred", "header", "header-cursor"]
-"""What a line, or a title in the header, stands on: the component class of its background."""
+Ground: TypeAlias = Literal["", "cursor", "cursor-blurred", "header", "header-cursor", "glow-1", "glow-2", "glow-3"]
+"""What a line, a title in the header, or a cell stands on: the component class of its background."""
+_GLOWS: Final[tuple[Ground, ...]] = ("", "glow-1", "glow-2", "glow-3")
+"""By how bright a cell is that changed, see `tui_runs.tui.widgets.glow`."""
 
 
 Sorting: TypeAlias = tuple[tuple[str, bool], ...]
@@ -88,6 +98,9 @@ class RowLook(NamedTuple):
     cells: tuple[Cell, ...]
     mark: str | None
     ground: Ground
+    fresh: bool = False
+    lit: tuple[tuple[int, int], ...] = ()
+    """Which of the cells glow, and how bright."""
 
 
 class HeaderLook(NamedTuple):
@@ -173,10 +186,17 @@ class TablePainter:
     def _draw_row(self, look: RowLook) -> Strip:
         mark, ground = look.mark, look.ground
         plain = self._style("", ground)
-        gutter = (MARK if mark else "").ljust(GUTTER)
-        pieces = [(gutter, self._style(mark, ground) if mark else plain)]
+        pieces = [(MARK, self._style(mark, ground)) if mark else (" ", plain)]
+        pieces.append((FRESH, self._style("fresh", ground)) if look.fresh else (" ", plain))
         x = GUTTER
-        for slot, align, cell in zip(self._layout.slots, self._aligns, look.cells, strict=True):
+        lit = dict(look.lit)
+        for place, (slot, align, cell) in enumerate(zip(self._layout.slots, self._aligns, look.cells, strict=True)):
+            if place in lit:
+                pieces.append((" " * (slot.x - x), plain))
+                on = _GLOWS[lit[place]]
+                pieces += [(text, self._style(style, on)) for text, style in fit(cell, slot.width, align)]
+                x = slot.x + slot.width
+                continue
             width = slot.width
             pieces.append((" " * (slot.x - x), plain))
             x = slot.x + width
