@@ -100,3 +100,20 @@ def test_an_adapter_that_fails(run, install, tmp_path):
     assert result.exit_code == 2
     assert result.stdout.count("This is a bug of the adapter guess: please report it.") == 2
     assert "\x1b" not in result.stdout
+
+
+def test_which_config_file_is_used(run, mlruns, tmp_path, monkeypatch):
+    monkeypatch.setenv("TUI_RUNS_CONFIG", "")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    path = tmp_path / "tui-runs" / "config.toml"
+    lines = run("doctor", mlruns).stdout.splitlines()
+    assert lines[-2:] == ["config file", f"  file      {path}; there is none"]
+    path.parent.mkdir()
+    path.write_text("[health]\nstale_aftr = 3\n")
+    result = run("doctor", mlruns)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[-5:-3] == [f"  file      {path}", "  problems  1"]
+    assert lines[-3:] == [
+        f"    {path}:2", "      There is no stale_aftr in [health].", "      Did you mean stale_after?",
+    ]  # fmt: skip

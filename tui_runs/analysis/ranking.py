@@ -27,6 +27,11 @@ def by_interest(metrics: Iterable[str]) -> list[str]:
     return sorted(metrics, key=lambda key: (-_interest(key), key.lower(), key))
 
 
+def counts(metric: str) -> bool:
+    """Whether runs are judged by a metric: its name tells of a loss or a score."""
+    return _interest(metric) > 0
+
+
 def is_system(metric: str) -> bool:
     """Whether a metric is of the machine and not of the model: trackers log those under `system/`."""
     return metric.startswith("system/")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tui_runs.adapter import Problem
+from tui_runs.config import load_config
 from tui_runs.display import STATUS_GLYPHS, printable
 from tui_runs.errors import LocationError, TuiRunsError
 from tui_runs.export.text_table import styled
@@ -39,6 +41,7 @@ def examine(stores: Stores) -> int:
                 output.write_lines(lines)
                 before = [""]
             before = [""]
+        output.write_lines(["", *_config(output)])
     return 0 if all_can_be_read else LocationError.exit_code
 
 
@@ -71,6 +74,7 @@ def _report(store: Found, stores: Stores, output: Output, lines: list[str]) -> b
         # Some sources know what they are when they have been read.
         lines.append(_fact("store", f"{opened.source.kind} at {opened.source.uri}", output))
         lines.append(_fact("runs", _counts(workspace), output))
+        lines += _polled(opened.source.uri, output)
         lines += _problems([problem for _, problem in workspace.problems], output)
     except TuiRunsError as error:
         lines += _trouble(error, output)
@@ -85,6 +89,20 @@ def _report(store: Found, stores: Stores, output: Output, lines: list[str]) -> b
     return True
 
 
+def _polled(uri: str, output: Output) -> Iterator[str]:
+    """Why changes of a place on a disk are only found by looking now and then, where that is so."""
+    from tui_runs.follow import FileWatch  # noqa: PLC0415  a wrong path is reported without it
+
+    place = uri if os.path.isdir(uri) else os.path.dirname(uri)
+    if os.path.isdir(place):  # not an address
+        watch = FileWatch()
+        watch.watch([place])
+        if watch.polling:
+            limit = f" (fs.inotify.{watch.limit})" if watch.limit else ""
+            yield _fact("followed", f"by looking now and then; {watch.reason}{limit}", output)
+        watch.close()
+
+
 def _counts(workspace: Workspace) -> str:
     runs = workspace.catalog.runs
     if runs.is_empty():
@@ -94,6 +112,15 @@ def _counts(workspace: Workspace) -> str:
     experiments = runs["experiment"].n_unique()
     inside = f" in {experiments:,} experiments" if experiments > 1 else ""
     return f"{runs.height:,}{inside}: {', '.join(kinds)}"
+
+
+def _config(output: Output) -> Iterator[str]:
+    """Which config file the app uses, and what is wrong with it."""
+    config, problems = load_config()
+    yield _title("config file", output)
+    yield _fact("file", f"{config.path}{'' if config.exists else '; there is none'}", output)
+    if config.exists or problems:
+        yield from _problems(problems, output)
 
 
 def _problems(problems: list[Problem], output: Output) -> Iterator[str]:

@@ -1,0 +1,83 @@
+"""Keys of the user's own: what they move, what they take away, and what is no key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.conftest import NOW, settle, text_of, until
+from tui_runs.config import read_config
+from tui_runs.frames.workspace import Workspace
+from tui_runs.sources.discover import find
+from tui_runs.tui.app import TuiRunsApp
+from tui_runs.tui.keymap import remap
+from tui_runs.tui.keys import MAIN
+
+
+def test_no_wishes_change_nothing() -> None:
+    assert remap({}, "x") == (MAIN, {}, [])
+
+
+def test_what_moves_says_so_in_the_table_of_keys() -> None:
+    main, keymap, problems = remap({"live.health": "ctrl+g", "runs.sort": "?"}, "config.toml")
+    by_id = {key.id: key for key in main}
+    assert (by_id["live.health"].spelt, by_id["live.health"].keys) == ("ctrl+g", "ctrl+g")
+    assert keymap == {"live.health": "ctrl+g", "table.sort": "?"}
+    assert [problem.what for problem in problems] == ["The key question_mark is runs.sort in [keys], and was app.help."]
+    assert problems[0].remedy == "Give app.help another key there."
+    assert [key for key in main if key.id not in keymap and key.id != "runs.sort"] == [
+        key for key in MAIN if key.id not in ("live.health", "runs.sort")
+    ]
+
+
+def test_two_keys_may_change_places() -> None:
+    _, _, problems = remap({"view.zoom": "f", "live.follow": "z"}, "config.toml")
+    assert not problems
+
+
+def test_every_binding_of_the_program_can_be_moved() -> None:
+    wishes = dict.fromkeys(["problems.close", "health.dismiss", "table.up", "app.interrupt", "app.palette"], "f5")
+    _, keymap, problems = remap(wishes, "config.toml")
+    assert not problems
+    assert keymap == wishes
+
+
+def test_a_name_that_is_none() -> None:
+    main, keymap, problems = remap({"live.helth": "o", "x\x1b[31m": "y"}, "config.toml")
+    assert (main, keymap) == (MAIN, {})
+    assert [problem.what for problem in problems] == [
+        "There is no key live.helth in [keys].", "There is no key x␛[31m in [keys].",
+    ]  # fmt: skip
+    assert problems[0].remedy == "Did you mean live.health?"
+
+
+async def test_in_the_app(demo_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo_root)
+    config, problems = read_config(
+        '[keys]\nruns.filter = "ctrl+f"\napp.palette = "f2"\nruns.sort = "o"\nruns.newest = "O"\n[health]\nx = 1',
+        Path("config.toml"),
+    )
+    workspace = Workspace(now=lambda: NOW)
+    workspace.open(find(["./mlruns"]))
+    app = TuiRunsApp(workspace, config=config, problems=problems)
+    async with app.run_test(size=(160, 45), notifications=True) as pilot:
+        await settle(pilot)
+        assert "ctrl+f filter" in text_of(pilot)
+        assert "1 problem" in text_of(pilot)
+        await until(pilot, lambda: "There is no x in [health]." in text_of(pilot))
+        await pilot.press("right", "o")
+        await settle(pilot)
+        assert app.main is not None
+        assert app.main.view.sort[0].column == app.main.table.cursor_column
+        await pilot.press("slash")
+        assert app.main.table.has_focus
+        await pilot.press("ctrl+f")
+        assert not app.main.table.has_focus
+        await pilot.press("escape", "f2")
+        await pilot.pause()
+        assert type(pilot.app.screen).__name__ == "CommandPalette"
+        await pilot.press("escape")
+        await pilot.press("question_mark")
+        await settle(pilot)
+        assert "ctrl+f" in text_of(pilot)
