@@ -171,7 +171,10 @@ def read_history_without_times(source: Source, cursor: Any = None) -> tuple[list
     return list(history.frame.select("step", "value").iter_rows()), history.cursor, bool(history.restarted)
 
 
-def test_json_that_stays_broken_is_said(tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ahead", [False, True], ids=["", "by a clock that is ahead"])
+def test_json_that_stays_broken_is_said(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch, ahead: bool
+) -> None:
     monkeypatch.setattr("tui_runs_dirs.known_run._HALF_WRITTEN_SECONDS", 0.3)
     run = tmp_path / "a"
     run.mkdir()
@@ -180,6 +183,8 @@ def test_json_that_stays_broken_is_said(tmp_path: Path, follow: Follow, monkeypa
     _, following = follow(tmp_path)
     begun(following)
     (run / "config.json").write_text('{"lr": ')
+    if ahead:
+        os.utime(run / "config.json", (4_000_000_000, 4_000_000_000))
     following.until(lambda said: said.problems, "that it is broken, though nothing happened any more")
     assert following.ledger.params_of("a") == {"lr": "1"}
 

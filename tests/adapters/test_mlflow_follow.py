@@ -14,8 +14,8 @@ from tests.adapters.contract import LOSS, ODD
 from tests.adapters.ledger import Following, Ledger, read_all
 from tests.adapters.mlflow_stores import EXPERIMENT_META, HandMadeStore, MlflowWriter, run_meta
 from tui_runs.adapter import Focus, Source
-from tui_runs.follow import FileWatch
-from tui_runs_mlflow import MlflowAdapter
+from tui_runs.follow import FileWatch, follower
+from tui_runs_mlflow import MlflowAdapter, store_changes
 
 LINE = b"1700000000000 0.5 0\n"
 
@@ -157,6 +157,28 @@ class TestNothingFallsBetween:
         store.until(lambda said: said.count("a" * 32, "train/loss") == 1, "its metric")
         store.until(lambda said: said.params_of("a" * 32) == {"lr": "1"}, "its param")
         store.until(lambda said: said.tags_of("a" * 32) == {"team": "x"}, "its tag")
+        store.until_as_scanned()
+
+    def test_directories_that_say_nothing_for_long(
+        self, by_hand: HandMadeStore, follow: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As rsync leaves them when it is interrupted, with the times that they had elsewhere."""
+        monkeypatch.setattr(store_changes, "_TRIES", 1)
+        monkeypatch.setattr(store_changes, "_UNBORN_SECONDS", 0.0)
+        monkeypatch.setattr(follower, "LOOK_SECONDS", 0.1)
+        store = follow(by_hand.location)
+        run, experiment = by_hand.root / "0" / ("a" * 32), by_hand.root / "777"
+        for where in (run, experiment):
+            where.mkdir()
+            os.utime(where, (0, 0))
+        for sentinel in "bcd":  # until both have been given up
+            by_hand.put_run(sentinel * 32)
+            store.until(lambda said, sentinel=sentinel: sentinel * 32 in said.runs, "a run made after them")
+        (run / "meta.yaml").write_bytes(run_meta(run, "a" * 32))
+        store.until(lambda said: "a" * 32 in said.runs, "the run")
+        (experiment / "meta.yaml").write_text(EXPERIMENT_META.format(uri=experiment, experiment="777", name="slow"))
+        by_hand.put_run("e" * 32, experiment="777")
+        store.until(lambda said: "e" * 32 in said.runs, "the experiment's run")
         store.until_as_scanned()
 
     def test_run_whose_meta_is_being_written_is_no_problem(self, by_hand: HandMadeStore, follow: Any) -> None:

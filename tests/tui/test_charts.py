@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import polars as pl
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.conftest import Opened, settle, text_of
+from tests.tui.conftest import NOW, Opened, settle, text_of
 from tests.tui.test_snapshots import SIZES, Compare, app, pressing  # noqa: F401  a fixture
 from tui_runs.analysis.chart_choices import XAxis
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
+from tui_runs.frames.workspace import Workspace
 from tui_runs.schema import DETAILS
+from tui_runs.sources.discover import find
 from tui_runs.tui.app import TuiRunsApp
 from tui_runs.tui.charting import ChartSize, ChartState
 from tui_runs.tui.screens.main import MainScreen
@@ -254,6 +257,16 @@ class TestBands:
             assert "of 2 runs" not in titles(pilot)[0]
 
 
+TWO_RUNS = {
+    "bands": ("b", "b", "comma", *["less_than_sign"] * 2),
+    "one band": ("b", "w", "comma", *["less_than_sign"] * 2),
+    "log": ("y", "Y"),
+    "symlog": ("y", "y", "x"),
+    "limits": ("L", "0", "tab", *"abc", "enter"),
+    "pinned": ("w", "n", "P", "w"),
+}
+
+
 class TestLooks:
     """New states of the screen; those of all charts as they begin are in test_snapshots."""
 
@@ -266,6 +279,45 @@ class TestLooks:
     def test_one_chart(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:  # noqa: F811
         keys = ["space", "space", *(["tab"] if size[1] < 30 else []), "w", "e", "comma", *["less_than_sign"] * 2]
         assert snap_compare(app, terminal_size=size, run_before=pressing(*keys))
+
+    @SIZES
+    @pytest.mark.parametrize("keys", TWO_RUNS.values(), ids=TWO_RUNS)
+    def test_two_runs(
+        self,
+        snap_compare: Compare,
+        app: TuiRunsApp,  # noqa: F811
+        size: tuple[int, int],
+        keys: tuple[str, ...],
+    ) -> None:
+        first = ("space", "space", *(["tab"] if size[1] < 30 else []))
+        assert snap_compare(app, terminal_size=size, run_before=pressing(*first, *keys))
+
+    @SIZES
+    def test_values_that_are_no_numbers(self, snap_compare: Compare, app: TuiRunsApp, size: tuple[int, int]) -> None:  # noqa: F811
+        keys = ("slash", *"nan", "enter", *(["tab"] if size[1] < 30 else []), "w")
+        assert snap_compare(app, terminal_size=size, run_before=pressing(*keys))
+
+    @SIZES
+    @pytest.mark.parametrize(("name", "value"), [("TERM", "vt100"), ("NO_COLOR", "1")], ids=["ascii", "no colour"])
+    def test_poor_terminals(
+        self,
+        snap_compare: Compare,
+        demo_root: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        size: tuple[int, int],
+        name: str,
+        value: str,
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        monkeypatch.chdir(demo_root)
+        workspace = Workspace(now=lambda: NOW)
+        workspace.open(find(["./mlruns"]))
+        keys = ("space", "space", "down", "space", *(["tab"] if size[1] < 30 else []))
+        assert snap_compare(TuiRunsApp(workspace), terminal_size=size, run_before=pressing(*keys))
+
+    def test_rows_and_columns(self, snap_compare: Compare, app: TuiRunsApp) -> None:  # noqa: F811
+        keys = ("space", "z", "tab", "L", *["tab"] * 4, *"3x4", "enter", "n")
+        assert snap_compare(app, terminal_size=(160, 45), run_before=pressing(*keys))
 
     def test_bands_zoomed(self, snap_compare: Compare, app: TuiRunsApp) -> None:  # noqa: F811
         keys = ("space", "space", "b", "u", "y")

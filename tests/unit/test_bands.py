@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui_runs.analysis.bands import band_of
+from tui_runs.analysis.bands import band_at, band_of
 from tui_runs.analysis.chart_choices import Spread
 from tui_runs.analysis.reduction import Series
 
@@ -46,6 +46,30 @@ def test_short_runs_at_every_x_that_one_of_them_has(runs, spread):
         low, high = (min(values), max(values)) if spread is Spread.RANGE else (mean - deviation, mean + deviation)
         assert band.curves[place] == len(values)
         assert (band.middle[place], band.low[place], band.high[place]) == pytest.approx((mean, low, high), abs=1e-6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(RUN, min_size=1, max_size=5), st.sampled_from(Spread), st.floats(-1, 31))
+def test_at_one_x(runs, spread, x):
+    values = [value for run in runs if (value := value_at(run, x)) is not None]
+    band = band_at([series(run) for run in runs], spread, x)
+    assert band.curves.tolist() == [len(values)]
+    if values:
+        mean = statistics.fmean(values)
+        deviation = statistics.stdev(values) if len(values) > 1 else 0
+        low, high = (min(values), max(values)) if spread is Spread.RANGE else (mean - deviation, mean + deviation)
+        assert (band.middle[0], band.low[0], band.high[0]) == pytest.approx((mean, low, high), abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.floats(-9, 9) | st.just(math.nan)), min_size=1, max_size=30))
+def test_at_one_x_is_the_band_there_also_where_x_repeats_or_runs_back_and_values_are_missing(points):
+    for some in (points, sorted(points, key=lambda point: point[0])):
+        run = Series(*np.array(some, float).T)
+        band = band_of([run], Spread.RANGE, 100)
+        for place, x in enumerate(band.x):
+            one = band_at([run], Spread.RANGE, x)
+            np.testing.assert_allclose(np.ravel(one[1:4]), [column[place] for column in band[1:4]])
 
 
 def test_every_spike_of_long_runs_is_within_the_range():

@@ -1,11 +1,14 @@
 """Zooming, panning and pointing, without a screen."""
 
+import math
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_runs.analysis.chart_choices import XAxis
-from tui_runs.tui.charting import ChartState, YScale, Zoom, prefixes
+from tui_runs.tui.charting import ChartState, YScale, Zoom, best_rows, prefixes
 
 WHOLE = (0.0, 1000.0)
 SHARES = st.floats(-2, 2)
@@ -55,6 +58,35 @@ def test_a_zoom_at_the_end_goes_on_with_the_curves_and_another_holds_still():
     assert at_end.limits((0, 1400)) == (900, 1400)
     within = ChartState().zoomed(WHOLE, 0.5)
     assert within.limits((0, 1400)) == (250, 750)
+
+
+def test_half_of_x_is_as_far_as_the_curves_go():
+    assert ChartState(zoom=Zoom(100, math.inf)).limits(WHOLE) == (100, 1000)
+    assert ChartState(zoom=Zoom(-math.inf, 100)).limits(WHOLE) == (0, 100)
+    assert ChartState(zoom=Zoom(2000, math.inf)).limits(WHOLE) is None
+    assert ChartState(zoom=Zoom(100, math.inf)).limits(None) is None
+    assert ChartState(zoom=Zoom(500, math.inf)).panned(WHOLE, -0.5).limits(WHOLE) == (250, 750)
+
+
+def test_pinned_charts_come_first_in_the_order_of_pinning():
+    metrics = ["loss", "acc", "lr", "val/loss"]
+    state = ChartState().turned_pin("lr").turned_pin("acc")
+    assert state.shown(metrics) == ["lr", "acc", "loss", "val/loss"]
+    assert replace(state, name="l").shown(metrics) == ["lr", "loss", "val/loss"]
+    assert state.shown(["loss", "acc"]) == ["acc", "loss"]
+    assert state.turned_pin("lr").shown(metrics) == ["acc", "loss", "lr", "val/loss"]
+
+
+@given(st.integers(1, 36), st.integers(20, 300), st.integers(10, 90))
+def test_so_many_charts_have_the_best_room_that_there_is(charts, width, height):
+    def room(rows):
+        return min(width / -(-charts // rows) / 38, height / rows / 9)
+
+    assert room(best_rows(charts, width, height)) == max(room(rows) for rows in range(1, charts + 1))
+
+
+def test_charts_of_a_wide_screen_stand_side_by_side():
+    assert [best_rows(charts, 160, 36) for charts in (1, 2, 4, 9, 12)] == [1, 1, 2, 3, 3]
 
 
 def test_there_is_an_end_to_zooming_in():

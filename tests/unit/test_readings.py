@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui_runs.analysis.chart_choices import Spread
 from tui_runs.analysis.reduction import Series
-from tui_runs.drawing.readings import read_at, texts_apart, x_text
+from tui_runs.drawing.readings import band_text, read_at, texts_apart, x_text
 
 
 @settings(max_examples=300, deadline=None)
@@ -26,6 +27,16 @@ def test_the_nearest_point_counts_and_of_several_the_last(points, x):
             assert found in expected
             exact = [value for step, value in some if step == x]
             assert not exact or found == exact[-1]
+
+
+def test_a_band():
+    flat = [Series(np.arange(10.0), np.full(10, level)) for level in (0.25, 0.5, 0.75)]
+    assert band_text(flat, Spread.DEVIATION, 4.5) == "0.5 ± 0.25"
+    assert band_text(flat, Spread.RANGE, 4.5) == "0.5 (0.25…0.75)"
+    assert band_text([*flat, Series(np.arange(3.0), np.zeros(3))], Spread.RANGE, 4.5) == "0.5 (0.25…0.75) of 3"
+    assert band_text([flat[0], Series(np.arange(3.0), np.zeros(3))], Spread.DEVIATION, 4.5) == "0.25 of 1"
+    assert band_text(flat[:1], Spread.RANGE, 4.5) == "0.25"
+    assert band_text(flat, Spread.RANGE, 11) == ""
 
 
 def test_nothing_to_read():

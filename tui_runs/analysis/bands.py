@@ -67,6 +67,28 @@ def band_of(curves: Sequence[Series], spread: Spread, columns: int, limits: Limi
     return _summed_up(at, values, spread)
 
 
+def band_at(curves: Sequence[Series], spread: Spread, x: float) -> Band:
+    """The band of some curves at one x: a band of one position, read off the lines between their points.
+
+    Args:
+        curves: at least one.
+        spread: as for `band_of`.
+        x: where.
+    """
+    at = np.array([x])
+    return _summed_up(at, [_interpolated(*_around(curve, x), at) for curve in curves], spread)
+
+
+def _around(curve: Series, x: float) -> tuple[Floats, Floats]:
+    """The points to both sides of an x, with all that share their x, growing; every point where x runs back."""
+    if not curve.grows or not len(curve):
+        return _by_x(curve, False)
+    after = int(curve.x.searchsorted(x))
+    first = int(curve.x.searchsorted(curve.x[max(after - 1, 0)]))
+    end = int(curve.x.searchsorted(curve.x[min(after, len(curve) - 1)], "right"))
+    return curve.x[first:end], curve.y[first:end]
+
+
 def _summed_up(at: Floats, values: Sequence[_Values], spread: Spread) -> Band:
     means = np.array([one.mean for one in values])
     there = ~np.isnan(means)

@@ -219,6 +219,15 @@ def _mark_at(at: float, value: float, x: Scale, y: Scale, character: str, ink: i
     return [Mark(math.floor(x.position(at) + 0.5), row, character, ink)]
 
 
+def _logged(curves: Sequence[Curve], points: Points, log_x: bool) -> tuple[float, float] | None:
+    """From where to where points were logged: a loss that is NaN in the end has its marks there."""
+    if not points.drawable.any():
+        return None
+    spans = [span for curve in curves if (span := curve.points.span(log_x)) is not None]
+    drawn = points.x[points.drawable]
+    return min([float(drawn.min()), *(low for low, _ in spans)]), max([float(drawn.max()), *(end for _, end in spans)])
+
+
 def _lay_out(
     curves: Sequence[Curve], ribbons: Sequence[Ribbon], width: int, height: int, axes: Axes, glyphs: Glyphs
 ) -> _Layout:
@@ -237,7 +246,7 @@ def _lay_out(
     dashes = [one.dash % len(DASHES) for one in shown]
     points = gather(lines, axes.log_x, axes.log_y, dashes, axes.symlog_y)
     y_limits, outliers = axes.y_limits, 0
-    if axes.ignore_outliers and usable(y_limits, axes.log_y) is None:
+    if axes.ignore_outliers and y_limits is None:
         values = [curve.points.finite_within(limits) for curve in curves if not curve.behind]
         y_limits = inner_limits(values, axes.log_y)
         outliers = count_outside(values, y_limits)
@@ -249,7 +258,8 @@ def _lay_out(
     left = max((len(label) for _, label in ticks), default=-1) + 1
     if left > width // 2:  # nothing would be left for the curves
         ticks, left = (), 0
-    x = x_scale(points, axes.x_limits, (width - left) * glyphs.across, axes.x_kind)
+    x_limits = limits or _logged(curves, points, axes.log_x)
+    x = x_scale(points, x_limits, (width - left) * glyphs.across, axes.x_kind)
     area = Area(left, width - left, rows, x, y, ticks)
     inks = [one.fill for one in ribbons] + [one.colour for one in shown]
     backmost = len(ribbons) + sum(curve.behind for curve in curves)

@@ -13,9 +13,9 @@ from tui_runs.drawing.raster import DASHES
 
 Rgb = tuple[float, float, float]
 
-RUN_COLOURS: Final = ("#56b4e9", "#e69f00", "#27ae7f", "#f0532d", "#d0459b", "#9679ec", "#4775c2", "#8a6d5c")
-"""Eight colours for runs. Every two differ by 0.066 or more in OKLab for normal, protanopic, deuteranopic and
-tritanopic eyes (Machado et al. 2009); contrast is 3.9 or more on #0f1318, 2.3 or more on white."""
+RUN_COLOURS: Final = ("#1d9ec1", "#aa8c03", "#18844d", "#ef6281", "#da188a", "#ab72f4", "#7270c0", "#a95e07")
+"""Eight colours for runs. Every two differ by 0.074 or more in OKLab for normal, protanopic, deuteranopic and
+tritanopic eyes (Machado et al. 2009); contrast is 3.8 or more on #0f1318, 3.0 or more on #fbfcfd (the two themes)."""
 
 FEW_COLOURS: Final = ("#5555ff", "#ffff55", "#ff5555", "#55ffff", "#ff55ff", "#55ff55")
 """Six that a terminal of 16 colours has (rich's standard palette maps them to its bright ones)."""

@@ -63,7 +63,7 @@ class Axes:
         log_y: the same for y.
         x_kind: "number"; "duration", x in seconds; "time", x in seconds since 1970 UTC, shown on the local clock.
         x_limits: the part of x to show, all of it when None.
-        y_limits: the part of y to show; what the shown part of x needs when None.
+        y_limits: the part of y to show, an infinite end as far as the shown part of x needs; all that when None.
         symlog_y: the y axis is logarithmic to both sides of 0; not heeded with `log_y`.
         ignore_outliers: the y axis shows where most values lie; not heeded with `y_limits`.
     """

@@ -121,12 +121,25 @@ def y_scale(points: Points, x_limits: Limits, limits: Limits, dots: int) -> Scal
     shown = points.drawable
     if span := usable(x_limits, points.log_x):
         shown = shown & (points.x >= span[0]) & (points.x <= span[1])
-    scale = _scale(points.y[shown], Scale(0, 0, dots, points.log_y), limits)
+    values = points.y[shown]
+    scale = _scale(values, Scale(0, 0, dots, points.log_y), _closed(limits, values, points.log_y))
     if scale is None or scale.only is not None or not points.symlog_y:
         return scale
     # Three powers of ten to each side of 0, whatever lies nearer to it.
     size = math.floor(math.log10(max(-scale.low, scale.high)))
     return scale._replace(linear=10.0 ** max(size - _SYMLOG_POWERS, -300))
+
+
+def _closed(limits: Limits, values: Floats, log: bool) -> Limits:
+    """Limits of which an axis cannot have one end: with the lowest or the highest value there."""
+    if limits is None:
+        return None
+    low, high = (end if math.isfinite(end) and (end > 0 or not log) else None for end in limits)
+    if (low is None) == (high is None) or not len(values):
+        return limits
+    if low is None:
+        return min(float(values.min()), limits[1]), limits[1]
+    return low, max(float(values.max()), low)
 
 
 def _scale(values: Floats, scale: Scale, limits: Limits) -> Scale | None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from tui_runs.analysis.bands import band_at
+from tui_runs.analysis.chart_choices import Spread
 from tui_runs.analysis.reduction import Series
 from tui_runs.display import MISSING, number
 from tui_runs.drawing.ticks import Kind, duration_label, number_label, time_label
@@ -19,6 +21,29 @@ def read_at(points: Series, x: float) -> float | None:
     """The value of the point that is nearest to an x; None beyond both ends of the curve."""
     near = points.near(x)
     return None if near is None else float(points.y[near])
+
+
+def band_text(members: Sequence[Series], spread: Spread, x: float) -> str:
+    """What a band says at an x: "0.36 ± 0.02", or "0.36 (0.31…0.42)" with the lowest and the highest curve.
+
+    Args:
+        members: its curves.
+        spread: how far it reaches.
+        x: where; where not all curves have a value, it says how many do, and nothing where none does.
+    """
+    band = band_at(members, spread, x)
+    count = int(band.curves[0])
+    if not count:
+        return ""
+    middle, low, high = (float(values[0]) for values in (band.middle, band.low, band.high))
+    if count == 1:
+        text = number(middle)
+    elif spread is Spread.DEVIATION:
+        text = f"{number(middle)} ± {number(middle - low, 2)}"
+    else:
+        shown = texts_apart([middle, low, high])
+        text = f"{shown[0]} ({shown[1]}…{shown[2]})"
+    return text if count == len(members) else f"{text} of {count}"
 
 
 def texts_apart(values: Sequence[float | None], digits: int = _DIGITS) -> list[str]:

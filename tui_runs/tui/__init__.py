@@ -48,6 +48,7 @@ def run_app(
     """
     # Imports make nothing but objects that stay: collecting garbage among them costs a tenth of the start.
     gc.disable()
+    from tui_runs.config import load_config  # noqa: PLC0415  no other command needs it
     from tui_runs.frames.workspace import Workspace  # noqa: PLC0415  polars: 0.25 s
     from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView  # noqa: PLC0415
 
@@ -62,7 +63,9 @@ def run_app(
     # Reading is mostly done outside the interpreter lock, so it is over when textual (0.35 s) is imported.
     from tui_runs.tui.app import TuiRunsApp  # noqa: PLC0415
 
-    app = TuiRunsApp(workspace, view, poll, [why for store in found if (why := store.why_here)], chosen)
+    config, problems = load_config()
+    notices = [why for store in found if (why := store.why_here)]
+    app = TuiRunsApp(workspace, view, poll, notices, chosen, config, problems)
     try:
         return app.run() or app.return_code or 0
     finally:

@@ -6,28 +6,33 @@ import gc
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from tui_runs.adapter import Change, Focus
+from tui_runs.adapter import Change, Focus, Problem
 from tui_runs.capabilities import Detailed, WithArtifacts, WithLogs
+from tui_runs.config import Config
 from tui_runs.display import printable
-from tui_runs.errors import ArtifactError, TuiRunsError
+from tui_runs.errors import TuiRunsError
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.comparison import read_details
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import SourceState, Workspace
 from tui_runs.tui.detail_reader import DetailReader
+from tui_runs.tui.health_desk import HealthDesk
+from tui_runs.tui.keymap import remap
 from tui_runs.tui.messages import (
-    ArtifactRead,
-    ArtifactsListed,
+    AlertFailed,
     BatchRead,
     ComparedRead,
     DetailsRead,
+    FilesAnswered,
+    HealthRead,
     HistoryRead,
     LogAnswered,
+    MachineRead,
     ReaderFailed,
     SourceChanged,
     SourceLost,
@@ -41,6 +46,10 @@ from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.themes import DARK, LIGHT
 from tui_runs.tui.view_state import restore
 
+if TYPE_CHECKING:
+    from tui_runs.machine.owners import RunClaim
+    from tui_runs.tui.sampler import MachineSampler
+
 
 class TuiRunsApp(App[int]):
     """Shows a workspace and keeps it current.
@@ -51,6 +60,8 @@ class TuiRunsApp(App[int]):
         saved: what else to show, marked runs and the like, as soon as everything is read.
         poll: look at files every so many seconds instead of waiting for events.
         notices: sentences to be shown at the start.
+        config: the user's rules, alerts and keys.
+        problems: what is wrong with the config file.
     """
 
     TITLE = "tui-runs"
@@ -61,6 +72,7 @@ class TuiRunsApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+q", "quit", "quit", id="app.quit", tooltip="Leave"),
         Binding("ctrl+c", "quit", "quit", show=False, priority=True, id="app.interrupt", tooltip="Leave"),
+        Binding("ctrl+p", "command_palette", "commands", show=False, priority=True, id="app.palette"),
     ]
 
     def __init__(
@@ -70,8 +82,11 @@ class TuiRunsApp(App[int]):
         poll: float | None = None,
         notices: Sequence[str] = (),
         saved: SavedView | None = None,
+        config: Config | None = None,
+        problems: Sequence[Problem] = (),
     ) -> None:
         super().__init__()
+        config = config or Config()
         self._notices = tuple(notices)
         self.workspace = workspace
         self.following = True
@@ -81,6 +96,11 @@ class TuiRunsApp(App[int]):
         self._readers: list[SourceReader] = []
         self._histories: HistoryReader | None = None
         self._details: DetailReader | None = None
+        self._sampler: MachineSampler | None = None
+        self.health = HealthDesk(workspace, config, self.post_message, self._write)
+        self.main_keys, self._own_keys, mistakes = remap(config.keys, str(config.path))
+        self.problems = [*problems, *mistakes]
+        """What is wrong with anything but the stores: the config file, the user's command for alerts."""
         self._failures = 0
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -104,6 +124,12 @@ class TuiRunsApp(App[int]):
         self._details = DetailReader(self.post_message)
         for reader in (*self._readers, self._histories, self._details):
             reader.start()
+        self.health.start()
+        if self._own_keys:
+            self.set_keymap(self._own_keys)
+        if self.problems:
+            more = f" And {len(self.problems) - 1} more: p shows them." if len(self.problems) > 1 else ""
+            self.notify(f"{self.problems[0].what}{more}", title="Config file", severity="warning", markup=False)
         for notice in self._notices:
             self.notify(notice, markup=False)
 
@@ -111,7 +137,7 @@ class TuiRunsApp(App[int]):
         """Stop reading."""
         for reader in self._readers:
             reader.close()
-        for fetcher in (self._histories, self._details):
+        for fetcher in (self._histories, self._details, self._sampler, self.health):
             if fetcher is not None:
                 fetcher.close()
 
@@ -133,7 +159,7 @@ class TuiRunsApp(App[int]):
     @property
     def settled(self) -> bool:
         """Whether everything has been read and painted that is to be, as far as is known now."""
-        fetchers = (self._histories, self._details)
+        fetchers = (self._histories, self._details, self.health)
         read = not self.reading and all(fetcher is None or fetcher.idle for fetcher in fetchers)
         return read and self.main is not None and self.main.settled
 
@@ -146,11 +172,13 @@ class TuiRunsApp(App[int]):
     def on_batch_read(self, message: BatchRead) -> None:
         """More runs."""
         self.workspace.apply_batch(message.source, message.batch)
+        self.health.hear(message)
         self._update("table", "status")
 
     def on_source_scanned(self, message: SourceScanned) -> None:
         """All runs."""
         self.workspace.scanned(message.source)
+        self.health.hear(message)
         if self._saved is not None and not self.reading and self.main is not None:
             saved, self._saved = replace(self._saved, view=self.main.view), None
             for missing in restore(self.main, saved):
@@ -159,12 +187,16 @@ class TuiRunsApp(App[int]):
 
     def on_source_changed(self, message: SourceChanged) -> None:
         """Something happened in a store, or it is known to be as it is shown."""
-        self.workspace.apply_change(message.source, message.change)
-        self._update("status" if message.change == Change() else "table")
+        new = self.workspace.apply_change(message.source, message.change)
+        self.health.hear(message)
+        if self.main is not None:
+            self.main.arrivals.add(new, self.workspace.now())
+        self._update(*(("status",) if message.change == Change() else ("table", "changes")))
 
     def on_source_lost(self, message: SourceLost) -> None:
         """A store is gone; what is known of it stays."""
         self.workspace.lost(message.source, message.error)
+        self.health.hear(message)
         self._update("table", "status")
 
     def on_history_read(self, message: HistoryRead) -> None:
@@ -186,20 +218,34 @@ class TuiRunsApp(App[int]):
             self.main.below.comparing.details = message.details
         self._update("below")
 
-    def on_artifacts_listed(self, message: ArtifactsListed) -> None:
-        """The files of a run."""
+    def on_files_answered(self, message: FilesAnswered) -> None:
+        """What the pane asked about a run's files."""
         if self.main is not None:
-            self.main.below.files.take_listing(message.run, message.directory, message.artifacts)
-
-    def on_artifact_read(self, message: ArtifactRead) -> None:
-        """The beginning of a file."""
-        if self.main is not None:
-            self.main.below.files.take_content(message.run, message.path, message.content)
+            self.main.below.files.take_answer(message.what_for, message.question, message.answer)
 
     def on_log_answered(self, message: LogAnswered) -> None:
         """Part of a run's console log, or what else the pane asked about it."""
         if self.main is not None:
             self.main.below.log_pane.take_answer(message.question, message.answer)
+
+    def on_machine_read(self, message: MachineRead) -> None:
+        """The machine's readings."""
+        if self.main is not None:
+            self.main.below.system.take(message.snapshot)
+
+    def on_health_read(self, message: HealthRead) -> None:
+        """Something is wrong with a run, or is no more."""
+        self.health.take(message)
+        if self.main is not None:
+            self.main.table.refresh_rows(("status",))
+            self._update("below" if self.main.below.pane == "run" else "status")
+
+    def on_alert_failed(self, message: AlertFailed) -> None:
+        """The user's command for alerts failed; said once for each way in which it does."""
+        if message.problem not in self.problems:
+            self.problems.append(message.problem)
+            self.notify(message.problem.what, title="Alert", severity="warning", markup=False)
+        self._update("status")
 
     def on_reader_failed(self, message: ReaderFailed) -> None:
         """An adapter failed in a way that nobody foresaw."""
@@ -235,28 +281,20 @@ class TuiRunsApp(App[int]):
             sources = {name: opened.source for name, opened in self.workspace.sources.items()}
             self._details.ask("comparison", lambda: ComparedRead(read_details(sources, runs)[0]))
 
-    def list_artifacts(self, run: RunKey, directory: str) -> bool:
-        """Have a directory of a run listed; False where its source has no files."""
+    def ask_files(self, run: RunKey, what_for: str, question: int, ask: Callable[[WithArtifacts], object]) -> bool:
+        """Have something about a run's files read; False where its source has none."""
         source = self.workspace.sources[run.source].source
         if self._details is None or not isinstance(source, WithArtifacts):
             return False
-        listing = f"listing {directory}"
-        self._details.ask(listing, lambda: ArtifactsListed(run, directory, source.artifacts(run.run_id, directory)))
-        return True
 
-    def read_artifact(self, run: RunKey, path: str, limit: int) -> None:
-        """Have the beginning of a file of a run read: `limit` bytes at most."""
-        source = self.workspace.sources[run.source].source
-        if self._details is None or not isinstance(source, WithArtifacts):
-            return
-
-        def read() -> ArtifactRead:
+        def read() -> FilesAnswered:
             try:
-                return ArtifactRead(run, path, source.read_artifact(run.run_id, path, limit))
-            except ArtifactError as error:
-                return ArtifactRead(run, path, error)
+                return FilesAnswered(what_for, question, ask(source))
+            except TuiRunsError as error:
+                return FilesAnswered(what_for, question, error)
 
-        self._details.ask("preview", read)
+        self._details.ask(f"files: {what_for}", read)
+        return True
 
     def ask_log(self, run: RunKey, question: int, ask: Callable[[WithLogs], object]) -> bool:
         """Have something about a run's console logs read; False where its source keeps none."""
@@ -273,15 +311,37 @@ class TuiRunsApp(App[int]):
         self._details.ask("log", read)
         return True
 
+    def read_machine(self, paths: Sequence[str], runs: Sequence[RunClaim]) -> None:
+        """Have the machine read.
+
+        Args:
+            paths: what lies on the file systems that are of interest.
+            runs: those that a process may be of.
+        """
+        if self._sampler is None:
+            from tui_runs.tui.sampler import MachineSampler  # noqa: PLC0415  not needed for the first screen
+
+            self._sampler = MachineSampler(self.post_message)
+            self._sampler.start()
+        self._sampler.ask(paths, runs)
+
     def follow(self, on: bool) -> None:
         """Follow the stores, or hold still."""
         self.following = on
+        self.health.follow(on)
         for reader in self._readers:
             reader.follow(on)
+        if self.main is not None:
+            self.main.below.log_pane.follow(on)
 
     def switch_theme(self) -> None:
         """From dark to light, and back."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def _write(self, sequence: str) -> None:
+        """Send a sequence to the terminal, between two paints and never in the middle of one."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
 
     # --- errors ---------------------------------------------------------------------------------------------------
 

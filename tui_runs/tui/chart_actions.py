@@ -9,6 +9,7 @@ from tui_runs.analysis.chart_choices import Spread, XAxis
 
 if TYPE_CHECKING:
     from tui_runs.tui.app import TuiRunsApp
+    from tui_runs.tui.charting import ChartState
     from tui_runs.tui.widgets.below import Below
     from tui_runs.tui.widgets.charts_pane import ChartsPane
 
@@ -23,8 +24,8 @@ class ChartActions:
 
     @property
     def charts(self) -> ChartsPane:
-        """The charts."""
-        return self.below.charts
+        """The charts on the screen."""
+        return self.below.charts_shown
 
     def action_x_axis(self) -> None:
         """The next kind of x axis."""
@@ -81,8 +82,33 @@ class ChartActions:
         self.charts.pan(share)
 
     def action_chart_reset(self) -> None:
-        """All of the x axis, and no cursor."""
-        self.charts.look(replace(self.charts.state, zoom=None, cursor=None))
+        """Whole curves: no zoom, no limits set by hand, no cursor."""
+        self.charts.look(self.charts.state.whole)
+
+    def action_chart_limits(self) -> None:
+        """Limits of the axes and the number of charts on a page, by hand."""
+        from tui_runs.tui.screens.chart_form import ChartForm  # noqa: PLC0415  not needed at the start
+
+        def take(state: ChartState | None) -> None:
+            if state is not None:
+                self.charts.look(state)
+
+        self.app.push_screen(ChartForm(self.charts.for_form(), self.app.workspace.now()), take)
+
+    def action_chart_pin(self) -> None:
+        """Pin the chart to the front, or let it go; of several, one that the user names."""
+        charts = self.charts
+        if len(charts.metrics_shown) == 1:
+            charts.pin(charts.metrics_shown[0])
+            return
+        from tui_runs.tui.screens.pick import PickScreen  # noqa: PLC0415  not needed at the start
+
+        def choose(metric: str | None) -> None:
+            if metric is not None:
+                charts.pin(metric)
+
+        names = charts.state.shown(charts.metrics)
+        self.app.push_screen(PickScreen("Pin to the front, or no longer …", names), choose)
 
     def action_outliers(self) -> None:
         """Heed outliers on the y axes, or not."""
@@ -106,5 +132,7 @@ class ChartActions:
         self.charts.look(replace(self.charts.state, single=not self.charts.state.single))
 
     def action_chart_size(self) -> None:
-        """Charts of another size."""
-        self.charts.look(replace(self.charts.state, size=self.charts.state.size.next))
+        """Charts of another size, as many as fit."""
+        state = self.charts.state
+        size = state.size if any(state.grid) else state.size.next
+        self.charts.look(replace(state, size=size, grid=(0, 0)))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tui_runs.analysis.chart_choices import Smoothing, Spread, XAxis, parse_smoothing
 from tui_runs.errors import UsageError
-from tui_runs.tui.charting import ChartSize, ChartState, YScale, Zoom
+from tui_runs.tui.charting import MOST_CHARTS, ChartSize, ChartState, Span, YScale, Zoom
 
 _Choice = TypeVar("_Choice", bound=Enum)
 
@@ -33,6 +33,9 @@ def _settings(state: ChartState) -> dict[str, Any]:
         "prefix": state.prefix,
         "single": state.single,
         "size": state.size.name.lower(),
+        "grid": list(state.grid),
+        "pinned": list(state.pinned),
+        "y_limits": {metric: list(span) for metric, span in state.y_limits},
         "ignore_outliers": state.ignore_outliers,
         "bands": state.bands.name.lower() if state.bands else "",
     }
@@ -44,23 +47,42 @@ def from_settings(settings: Mapping[str, Any]) -> ChartState:
     Args:
         settings: from a file that anybody may have written.
     """
-    zoom = settings.get("zoom")
-    ends = zoom if isinstance(zoom, list) and [type(end) in (int, float) for end in zoom] == [True, True] else None
-    bands = settings.get("bands")
+    ends = _span(settings.get("zoom"))
+    bands, pinned, grid, limits = (settings.get(key) for key in ("bands", "pinned", "grid", "y_limits"))
+    spans = {str(key): _span(one) for key, one in limits.items()} if isinstance(limits, Mapping) else {}
     return ChartState(
         x=_choice(XAxis, settings.get("x"), XAxis.STEP),
         x_metric=str(settings.get("x_metric", "")),
         log_x=settings.get("log_x") is True,
         y=_choice(YScale, settings.get("y"), YScale.LINEAR),
         smoothing=_smoothing(settings.get("smoothing")),
-        zoom=Zoom(float(ends[0]), float(ends[1]), settings.get("zoom_at_end") is True) if ends else None,
+        zoom=Zoom(*ends, settings.get("zoom_at_end") is True) if ends else None,
         name=str(settings.get("name", "")),
         prefix=str(settings.get("prefix", "")),
         single=settings.get("single") is True,
         size=_choice(ChartSize, settings.get("size"), ChartSize.NORMAL),
+        grid=_grid(grid),
+        pinned=tuple(dict.fromkeys(map(str, pinned))) if isinstance(pinned, list) else (),
+        y_limits=tuple((metric, span) for metric, span in spans.items() if span),
         ignore_outliers=settings.get("ignore_outliers") is True,
         bands=_choice(Spread, bands, Spread.RANGE) if bands else None,
     )
+
+
+def _span(ends: object) -> Span | None:
+    """Two numbers, the lower one first; either may be infinite, which leaves that end open."""
+    if not isinstance(ends, list) or [type(end) in (int, float) for end in ends] != [True, True]:
+        return None
+    low, high = map(float, ends)
+    return (low, high) if low < high else None
+
+
+def _grid(grid: object) -> tuple[int, int]:
+    """Rows and columns of at most 36 charts, or 0 and how many."""
+    if not isinstance(grid, list) or [type(one) for one in grid] != [int, int]:
+        return 0, 0
+    rows, columns = grid
+    return (rows, columns) if rows >= 0 and columns > 0 and max(rows, 1) * columns <= MOST_CHARTS else (0, 0)
 
 
 def _choice(kind: type[_Choice], name: object, usual: _Choice) -> _Choice:

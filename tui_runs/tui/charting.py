@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tui_runs.analysis.chart_choices import Smoothing, Spread, XAxis
 
 Span = tuple[float, float]
+MOST_CHARTS: Final = 36
+"""Charts on a page."""
 
 
 class YScale(Enum):
@@ -45,8 +47,8 @@ class Zoom(NamedTuple):
     """A part of x.
 
     Args:
-        low: where it begins.
-        high: where it ends.
+        low: where it begins; where the curves do, when infinite.
+        high: where it ends; where the curves do, when infinite.
         at_end: it ended where the curves did, and goes on with them as they grow.
     """
 
@@ -71,6 +73,10 @@ class ChartState:
         prefix: only metrics whose name begins with this and "/" are shown; all when empty.
         single: one large chart.
         size: of the charts where there are several.
+        grid: (rows, columns) of them, (0, n) for n however they fit; as many as their size lets fit when (0, 0).
+        pinned: metrics that come first, in this order.
+        y_limits: limits of y set by hand, by metric, those of "" for all others; an infinite end is as far as the
+            curves go.
         ignore_outliers: y axes show where most values lie.
         bands: the runs are drawn as one, with a band of this kind; each by itself when None.
     """
@@ -86,6 +92,9 @@ class ChartState:
     prefix: str = ""
     single: bool = False
     size: ChartSize = ChartSize.NORMAL
+    grid: tuple[int, int] = (0, 0)
+    pinned: tuple[str, ...] = ()
+    y_limits: tuple[tuple[str, Span], ...] = ()
     ignore_outliers: bool = False
     bands: Spread | None = None
 
@@ -94,14 +103,38 @@ class ChartState:
         return replace(self, x=x, x_metric=metric, zoom=None, cursor=None)
 
     def shown(self, metrics: Sequence[str]) -> list[str]:
-        """Those of some metrics that pass name and prefix, in their order."""
+        """Those of some metrics that pass name and prefix: the pinned ones, and the others in their order."""
         wanted = self.name.lower()
-        return [key for key in metrics if wanted in key.lower() and self.prefix in ("", prefix_of(key))]
+        found = {key: None for key in metrics if wanted in key.lower() and self.prefix in ("", prefix_of(key))}
+        return list(dict.fromkeys([key for key in self.pinned if key in found]) | found)
+
+    def turned_pin(self, metric: str) -> ChartState:
+        """With a metric pinned behind the pinned ones, or no longer pinned."""
+        rest = tuple(key for key in self.pinned if key != metric)
+        return replace(self, pinned=rest if metric in self.pinned else (*self.pinned, metric))
+
+    def y_span(self, metric: str) -> Span | None:
+        """The limits that were set by hand for the y axis of a metric."""
+        spans = dict(self.y_limits)
+        return spans.get(metric, spans.get(""))
+
+    def with_y_span(self, metric: str, span: Span | None) -> ChartState:
+        """With such limits for a metric, or for all that have none of their own when it is "": none when None."""
+        rest = tuple(one for one in self.y_limits if one[0] != metric)
+        return replace(self, y_limits=(*rest, (metric, span)) if span else rest)
+
+    @property
+    def whole(self) -> ChartState:
+        """With whole curves: no zoom, no limits set by hand, no cursor."""
+        return replace(self, zoom=None, cursor=None, y_limits=())
 
     def limits(self, whole: Span | None) -> Span | None:
         """The part of x to draw, now that the curves reach over `whole`."""
-        if self.zoom is None or whole is None or not self.zoom.at_end:
-            return (self.zoom.low, self.zoom.high) if self.zoom else None
+        if self.zoom is None or whole is None:
+            return None
+        if not self.zoom.at_end:
+            low, high = (end if math.isfinite(end) else own for end, own in zip(self.zoom[:2], whole, strict=True))
+            return (low, high) if low < high else None  # half open, and the curves do not reach there
         low, high = (_bent(end, self.log_x) for end in self.zoom[:2])
         end = _bent(whole[1], self.log_x)
         return _straight(low + end - high, self.log_x), whole[1]
@@ -150,6 +183,22 @@ class ChartState:
         low, high = max(low, first), min(high, last)
         zoom = Zoom(_straight(low, self.log_x), _straight(high, self.log_x), at_end=high >= last - slack)
         return replace(self, zoom=zoom)
+
+
+def best_rows(charts: int, width: int, height: int) -> int:
+    """In how many rows so many charts are least squeezed.
+
+    Args:
+        charts: at least one.
+        width: of all, in cells.
+        height: the same.
+    """
+    wide, high = ChartSize.NORMAL.value
+
+    def room(rows: int) -> tuple[float, int]:
+        return min(width / -(-charts // rows) / wide, height / rows / high), -rows
+
+    return max(range(1, charts + 1), key=room)
 
 
 def prefix_of(metric: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ _POINTS_KEPT: Final = 1 << 22
 _DIM: Final = 0.35
 """How much of its colour a raw curve keeps behind its smoothed one."""
 _FILL: Final = 0.45
-_BAND_COLOUR: Final = "#56b4e9"
+_BAND_COLOUR: Final = "#1d9ec1"
 
 
 @dataclass(slots=True)
@@ -90,24 +91,24 @@ class Curves:
             points -= len(self._kept.popitem(last=False)[1].raw)
 
 
-def make_axes(state: ChartState, x: XAxis, x_metric: str, limits: Span | None) -> Axes:
+def make_axes(state: ChartState, drawn: Drawn, limits: Span | None) -> Axes:
     """The axes of a chart.
 
     Args:
         state: what the user chose.
-        x: what this chart is drawn over: a metric may have an x of its own.
-        x_metric: which metric that is.
+        drawn: its curves: a metric may have an x of its own.
         limits: the part of x that is shown.
     """
     from tui_runs.drawing import Axes  # noqa: PLC0415  imports numpy
 
     return Axes(
-        {XAxis.STEP: "step", XAxis.METRIC: x_metric}.get(x, ""),
+        {XAxis.STEP: "step", XAxis.METRIC: drawn.x_metric}.get(drawn.x, ""),
         log_x=state.log_x,
         log_y=state.y is YScale.LOG,
         symlog_y=state.y is YScale.SYMLOG,
-        x_kind=x.kind,
+        x_kind=drawn.x.kind,
         x_limits=limits,
+        y_limits=state.y_span(drawn.metric),
         ignore_outliers=state.ignore_outliers,
     )
 
@@ -200,15 +201,26 @@ def make_picture(drawn: Drawn, state: ChartState, limits: Span | None, reading: 
     if drawn.lacking and not reading:
         waiting = f"no {drawn.x_metric} was logged with it"
     over = drawn.x_metric if drawn.x is XAxis.METRIC else drawn.x.value
-    said = [over, "log x" if state.log_x else "", state.y.value, state.smoothing.label]
+    said = ["pinned" if drawn.metric in state.pinned else "", over, "log x" if state.log_x else "", state.y.value]
+    said += [_span_text(state.y_span(drawn.metric)), state.smoothing.label]
     said += [ribbon.label for ribbon in drawn.ribbons]
     said += [f"not of {drawn.lacking} runs without it"] if drawn.lacking and (drawn.curves or drawn.ribbons) else []
-    axes = make_axes(state, drawn.x, drawn.x_metric, limits)
-    # Prepared curves are the same objects while their points are the same.
-    version = tuple((curve.points, curve.colour, curve.dash) for curve in drawn.curves)
-    members = tuple(tuple(ribbon.members) for ribbon in drawn.ribbons)
+    axes = make_axes(state, drawn, limits)
+    # Prepared curves are the same while their points are the same; by number, so that a drawing keeps no points.
+    version = tuple((curve.points.number, curve.colour, curve.dash) for curve in drawn.curves)
+    members = tuple(tuple(one.number for one in ribbon.members) for ribbon in drawn.ribbons)
     note = " · ".join(text for text in said if text)
     return Picture(drawn.metric, note, drawn.curves, axes, (version, members), drawn.ribbons, state.cursor, waiting)
+
+
+def _span_text(span: Span | None) -> str:
+    """Limits of y for a title: "y 0…1", "y ≥ 0", "y ≤ 1"; nothing where there are none."""
+    if span is None or span == (-math.inf, math.inf):
+        return ""
+    low, high = (f"{end:.6g}" for end in span)
+    if span[1] == math.inf:
+        return f"y ≥ {low}"
+    return f"y ≤ {high}" if span[0] == -math.inf else f"y {low}…{high}"
 
 
 def trend_cells(

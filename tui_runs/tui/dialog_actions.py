@@ -33,7 +33,8 @@ class DialogActions(TableActions):
         """What could not be read."""
         from tui_runs.tui.screens.problems import ProblemsScreen  # noqa: PLC0415  not needed at the start
 
-        self.app.push_screen(ProblemsScreen(self.app.workspace.problems))
+        own = [("", problem) for problem in self.app.problems]
+        self.app.push_screen(ProblemsScreen([*own, *self.app.workspace.problems]))
 
     def action_associations(self) -> None:
         """What the params have to do with the metric under the column cursor, or with the one of most interest."""

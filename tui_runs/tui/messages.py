@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from tui_runs.adapter import Change, History, RunBatch
+from tui_runs.adapter import Change, History, Problem, RunBatch
 from tui_runs.analysis.diff import Facts
-from tui_runs.capabilities import Artifacts, Details
-from tui_runs.errors import ArtifactError, TuiRunsError
+from tui_runs.capabilities import Details
+from tui_runs.errors import TuiRunsError
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import HistoryRequest
+from tui_runs.tui.health_watch import Findings
+
+if TYPE_CHECKING:
+    from tui_runs.machine.watch import Snapshot
 
 
 class SourceMessage(Message):
@@ -95,34 +100,20 @@ class ComparedRead(Message):
         self.details = details
 
 
-class ArtifactsListed(RunMessage):
-    """A directory of a run was listed.
+class FilesAnswered(Message):
+    """A question of the files pane was answered.
 
     Args:
-        run: whose.
-        directory: its path, "" for the topmost.
-        artifacts: what is in it.
+        what_for: what it was asked for.
+        question: its number.
+        answer: what was read, or why it was not.
     """
 
-    def __init__(self, run: RunKey, directory: str, artifacts: Artifacts) -> None:
-        super().__init__(run)
-        self.directory = directory
-        self.artifacts = artifacts
-
-
-class ArtifactRead(RunMessage):
-    """The beginning of a file of a run was read, or why it was not.
-
-    Args:
-        run: whose.
-        path: which file.
-        content: its first bytes, or the error.
-    """
-
-    def __init__(self, run: RunKey, path: str, content: bytes | ArtifactError) -> None:
-        super().__init__(run)
-        self.path = path
-        self.content = content
+    def __init__(self, what_for: str, question: int, answer: object) -> None:
+        super().__init__()
+        self.what_for = what_for
+        self.question = question
+        self.answer = answer
 
 
 class LogAnswered(Message):
@@ -137,6 +128,42 @@ class LogAnswered(Message):
         super().__init__()
         self.question = question
         self.answer = answer
+
+
+class MachineRead(Message):
+    """The machine was read.
+
+    Args:
+        snapshot: its readings.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+
+class HealthRead(Message):
+    """What is wrong with runs, or with sources, was found.
+
+    Args:
+        findings: what, or that it is so no more; so many that a screen takes them in at once.
+    """
+
+    def __init__(self, findings: Sequence[Findings]) -> None:
+        super().__init__()
+        self.findings = findings
+
+
+class AlertFailed(Message):
+    """The user's command for alerts failed.
+
+    Args:
+        problem: why.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.problem = problem
 
 
 class ReaderFailed(Message):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui_runs.tui import keys
+if TYPE_CHECKING:
+    from tui_runs.tui.app import TuiRunsApp
 
 _NOT_BY_NAME = ("app.command_palette",)
 
@@ -16,7 +18,7 @@ class Commands(Provider):
     """Offers what can be done on the main screen, with its key."""
 
     def _commands(self) -> Iterator[tuple[str, str, str]]:
-        for key in keys.MAIN:
+        for key in cast("TuiRunsApp", self.app).main_keys:
             if key.action not in _NOT_BY_NAME:
                 group = key.id.partition(".")[0]
                 yield f"{group}: {key.label}", key.action, f"{key.says}  ({key.spelt})"

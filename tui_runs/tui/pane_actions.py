@@ -8,13 +8,14 @@ from typing import Final
 from textual import events, on
 
 from tui_runs.analysis.chart_choices import Spread
+from tui_runs.frames.catalog import RunKey
 from tui_runs.tui.dialog_actions import DialogActions
-from tui_runs.tui.preview import MOST_BYTES
 from tui_runs.tui.runs_view import RunsView
 from tui_runs.tui.widgets.below import Below
 from tui_runs.tui.widgets.chart_grid import ChartGrid
 from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.log_pane import LogPane
+from tui_runs.tui.widgets.system_pane import SystemPane
 
 _NARROW: Final = (100, 30)
 """Below this width or height there is room for the table or what is below it, not for both."""
@@ -59,10 +60,27 @@ class PaneActions(DialogActions):
 
     def action_pane(self, name: str) -> None:
         """Show a pane below the table, one of `PANES`."""
+        if name == self.below.pane == "system":
+            self.below.system.switch()
         self.below.choose(name)
         if self.has_class("-only-table") or self.has_class("-only-below"):
             self._go(below=True)
         self.update_soon("below")
+
+    def action_health(self) -> None:
+        """What is wrong with runs, and a way to them."""
+        from tui_runs.tui.screens.health import HealthScreen  # noqa: PLC0415  not needed at the start
+
+        self.app.push_screen(HealthScreen(self.app.health.board, self.app.workspace), self._go_to)
+
+    def _go_to(self, run: RunKey | None) -> None:
+        """Put the cursor on a run, and show everything about it."""
+        if run is None:
+            return
+        if self.table.move_cursor(key=tuple(run)):
+            self.action_pane("run")
+        else:
+            self.notify("The filter hides this run, or it is in a group that is closed.", severity="warning")
 
     def action_diff(self) -> None:
         """Compare the marked runs; again: show what is the same everywhere too, or leave it out."""
@@ -95,19 +113,19 @@ class PaneActions(DialogActions):
     def _below_changed(self) -> None:
         self.update_soon("below")
 
-    @on(FilesPane.ListingWanted)
-    def _list_files(self, event: FilesPane.ListingWanted) -> None:
-        if not self.app.list_artifacts(event.run, event.directory):
+    @on(FilesPane.Wanted)
+    def _read_files(self, event: FilesPane.Wanted) -> None:
+        if not self.app.ask_files(event.run, event.what_for, event.question, event.read):
             self.below.files.say("This kind of store has no files of runs.")
-
-    @on(FilesPane.ContentWanted)
-    def _read_file(self, event: FilesPane.ContentWanted) -> None:
-        self.app.read_artifact(event.run, event.path, MOST_BYTES)
 
     @on(LogPane.Wanted)
     def _read_log(self, event: LogPane.Wanted) -> None:
         if not self.app.ask_log(event.run, event.question, event.read):
             self.below.log_pane.say("This kind of store keeps no console log.")
+
+    @on(SystemPane.Wanted)
+    def _read_machine(self, event: SystemPane.Wanted) -> None:
+        self.app.read_machine(event.paths, event.runs)
 
     @on(ChartGrid.PageChanged)
     def _page_changed(self) -> None:

@@ -33,5 +33,7 @@ PANES: Final = {
         Pane("run", "Run", "#run", of_cursor=True),
         Pane("files", "Files", "#files-tree", of_cursor=True),
         Pane("log", "Log", "#log-lines", of_cursor=True),
+        Pane("system", "System", "#machine", draws=True),
+        Pane("figures", "Figures", "#figures"),
     )
 }

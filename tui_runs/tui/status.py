@@ -10,8 +10,23 @@ from tui_runs.tui.panes import PANES
 from tui_runs.tui.widgets.bars import Piece
 
 
-def status_pieces(workspace: Workspace, *, following: bool) -> tuple[list[Piece], list[Piece]]:
-    """The line at the top: which stores, how many runs, and how current all of it is."""
+def status_pieces(
+    workspace: Workspace,
+    *,
+    following: bool,
+    new: int = 0,
+    alerts: tuple[int, bool] = (0, False),
+    own_problems: int = 0,
+) -> tuple[list[Piece], list[Piece]]:
+    """The line at the top: which stores, how many runs, and how current all of it is.
+
+    Args:
+        workspace: what is open.
+        following: whether it is kept current.
+        new: how many runs have come that the user has not looked at.
+        alerts: how many events of health there are to look at, and whether one of them is bad.
+        own_problems: how many there are that are not of a store.
+    """
     left = [Piece(" tui-runs ", "title")]
     counts = workspace.catalog.count_by_source()
     for opened in workspace.sources.values():
@@ -22,13 +37,21 @@ def status_pieces(workspace: Workspace, *, following: bool) -> tuple[list[Piece]
             left.append(Piece(f"  reading {read:,}{of} …", "warn"))
         else:
             left.append(Piece(f"  {read:,} run{'s' if read != 1 else ''}", "muted"))
+        if opened.polling and opened.state is SourceState.FOLLOWING:
+            left.append(Piece(" · polled", "muted"))
         if opened.state is SourceState.STALE and opened.trouble is not None:
             left.append(Piece(f"  ◍ stale: {opened.trouble.what}", "bad", "problems"))
     right: list[Piece] = []
+    if new:
+        right.append(Piece(f"+ {new:,} new  ", "good"))
     running = workspace.catalog.count("running")
     if running:
         right.append(Piece(f"▶ {running:,} running  ", "good"))
-    problems = len(workspace.problems)
+    events, bad = alerts
+    if events:
+        said = f"▲ {events:,} alert{'s' if events != 1 else ''}  "
+        right.append(Piece(said, "bad" if bad else "warn", "health"))
+    problems = len(workspace.problems) + own_problems
     if problems:
         right.append(Piece(f"▲ {problems:,} problem{'s' if problems != 1 else ''}  ", "warn", "problems"))
     if not following:

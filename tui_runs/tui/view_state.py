@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tui_runs.analysis.columns import split_aggregate
 from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.selection import known_columns
+from tui_runs.tui import figure_state
 from tui_runs.tui.chart_settings import from_settings, to_settings
 from tui_runs.tui.comparing import Comparing
 from tui_runs.tui.runs_view import NEWEST_FIRST, NOT_IN_CATALOG, RunsView
@@ -30,6 +31,8 @@ def capture(screen: MainScreen) -> SavedView:
     usual = {"differing_only": True, "each_before": False, "ignore": [], "baseline": ""}
     chosen = {key: value for key, value in compare.items() if value != usual[key]}
     charts = to_settings(screen.below.charts.state)
+    if figure := figure_state.to_settings(screen.below.figures.state):
+        charts["figure"] = figure
     return SavedView(screen.view, tuple(screen.marks.runs), screen.below.pane, chosen, charts)
 
 
@@ -57,6 +60,7 @@ def restore(screen: MainScreen, saved: SavedView) -> list[str]:
         details=screen.below.comparing.details,
     )
     screen.below.charts.look(from_settings(saved.charts))
+    screen.below.figures.look(figure_state.from_settings(saved.charts.get("figure")))
     screen.look(view)
     screen.show_filter(view.where)
     if saved.pane:

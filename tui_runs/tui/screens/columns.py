@@ -103,7 +103,7 @@ class ColumnsScreen(ModalScreen[None]):
         shown = list(self._of.columns)
         metrics = {split_aggregate(name)[1] for name in shown}
         every = [f"{kind}.{key}" for kind in ("metrics", "params", "tags") for key in self._catalog.keys(kind)]
-        others = [name for name in [*RUNS, "took", "trend"] if name not in shown]
+        others = [name for name in [*RUNS, *NOT_IN_CATALOG] if name not in shown]
         others += [name for name in every if name not in metrics and name not in shown]
         needle = self.query_one(Input).value.strip().lower()
         names = [name for name in [*shown, *others] if needle in name.lower()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.console import Group
 from rich.table import Table
@@ -14,11 +14,16 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui_runs.tui import keys
 from tui_runs.tui.widgets.diff_view import DiffView
+from tui_runs.tui.widgets.figures_pane import FiguresPane
+from tui_runs.tui.widgets.file_tree import FileTree
+from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.filter_bar import FilterInput
 from tui_runs.tui.widgets.frame_table import MOVES, FrameTable
 from tui_runs.tui.widgets.log_view import LogView
+
+if TYPE_CHECKING:
+    from tui_runs.tui.app import TuiRunsApp
 
 _GROUPS = {
     "runs": "Runs",
@@ -52,7 +57,12 @@ _WIDE: Final = 150
 _ELSEWHERE: Final = {
     "In the table": FrameTable.BINDINGS,
     "In the filter": FilterInput.BINDINGS,
+    "In the files": [
+        *FileTree.BINDINGS[-2:],
+        *FilesPane.BINDINGS,
+    ],
     "In the log": [binding for binding in LogView.BINDINGS if binding not in MOVES],
+    "In parallel coordinates": FiguresPane.BINDINGS,
     "In the comparison": [binding for binding in DiffView.BINDINGS if binding not in MOVES],
 }
 
@@ -68,6 +78,8 @@ class HelpScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter", "dismiss", "close", id="help.close", tooltip="Close the help")
     ]
+
+    app: TuiRunsApp
 
     def compose(self) -> ComposeResult:
         """The keys in a text that scrolls; in two where there is room beside each other."""
@@ -92,7 +104,7 @@ class HelpScreen(ModalScreen[None]):
     def _sections(self) -> list[Table]:
         found = []
         for group, title in _GROUPS.items():
-            of_group = [key for key in keys.MAIN if key.id.split(".")[0] == group]
+            of_group = [key for key in self.app.main_keys if key.id.split(".")[0] == group]
             lines = [(key.spelt if key.shown else _spell(key.keys), key.says) for key in of_group]
             found.append(self._section(title, lines))
         for title, bindings in _ELSEWHERE.items():

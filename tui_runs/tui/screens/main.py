@@ -18,12 +18,12 @@ from tui_runs.conditions import Condition
 from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
-from tui_runs.tui.chart_actions import ChartActions
+from tui_runs.tui.arrivals import Arrivals
 from tui_runs.tui.curves import trend_cells
+from tui_runs.tui.figure_actions import FigureActions
 from tui_runs.tui.filter_history import FilterHistory
 from tui_runs.tui.filtering import Completer, Filter, values_of
 from tui_runs.tui.marks import Marks
-from tui_runs.tui.pane_actions import PaneActions
 from tui_runs.tui.run_columns import TICKING, Looks, default_columns, make_columns
 from tui_runs.tui.runs_view import NOT_IN_CATALOG, RunsView, telling
 from tui_runs.tui.status import status_pieces
@@ -47,9 +47,10 @@ _FEWEST_ROWS: Final = 5
 """Rows that a table has room for, however few runs there are."""
 
 
-class MainScreen(PaneActions, ChartActions):
+class MainScreen(FigureActions):
     """Shows what the workspace holds. It reads no file: it asks the app for points that are missing."""
 
+    AUTO_FOCUS = ""  # when a dialog closes over charts alone, the hidden filter must not get the keys
     BINDINGS: ClassVar[list[BindingType]] = [
         key.binding for key in keys.MAIN if key.action not in ("mark", "sort", "app.quit", "app.command_palette")
     ]
@@ -58,6 +59,7 @@ class MainScreen(PaneActions, ChartActions):
     def __init__(self, view: RunsView) -> None:
         super().__init__(view)
         self.marks = Marks()
+        self.arrivals = Arrivals()
         self._columns_seen: tuple[object, tuple[str, ...]] | None = None
         self._best: dict[str, float] = {}
         self._due: set[str] = set()
@@ -76,7 +78,7 @@ class MainScreen(PaneActions, ChartActions):
         columns = partial(default_columns, workspace.catalog)
         yield FilterBar(self.view.where, Completer(columns, partial(values_of, workspace)), FilterHistory())
         yield FrameTable(id="runs", fixed=1)
-        self.below = Below(workspace, self.marks, lambda: self.cursor_run, self._cursor_runs)
+        self.below = Below(workspace, self.marks, lambda: self.cursor_run, self._cursor_runs, self.figure_subject)
         yield self.below
         yield Bar(id="keys")
 
@@ -103,7 +105,7 @@ class MainScreen(PaneActions, ChartActions):
 
     def _show_keys(self) -> None:
         """The keys bar; help and quit stay in sight when the others do not fit."""
-        shown = [key for key in keys.MAIN if key.footer]
+        shown = [key for key in self.app.main_keys if key.footer]
         self.query_one("#keys", Bar).show(_key_pieces(shown[:-2]), _key_pieces(shown[-2:]))
 
     # --- what is painted, and when --------------------------------------------------------------------------------
@@ -111,10 +113,14 @@ class MainScreen(PaneActions, ChartActions):
     @property
     def settled(self) -> bool:
         """Whether nothing waits to be painted."""
-        return self._ready and not self._due and not self._below_due and not self._waits_for_cursor
+        painted = self._ready and not self._due and not self._below_due and not self._waits_for_cursor
+        return painted and self.below.figures.idle
 
     def update_soon(self, *parts: str) -> None:
-        """Repaint some of "table", "below", "status": at once when nothing was painted lately, else soon."""
+        """Repaint some of "table", "below", "status": at once when nothing was painted lately, else soon.
+
+        With "changes" the cells of the table glow that say something else than before.
+        """
         self._due.update(parts)
         if self._scheduled or not self._ready:
             return
@@ -127,11 +133,13 @@ class MainScreen(PaneActions, ChartActions):
             self.set_timer(pause, self._update)
 
     def _update(self) -> None:
+        if not self.children:
+            return  # the app is being taken down
         begin = time.monotonic()
         due, self._due = self._due, set()
         self._scheduled = False
         if "table" in due:
-            self._update_table()
+            self._update_table(changes="changes" in due)
         elif "below" in due:
             self._update_below()
         self._update_status()
@@ -142,15 +150,17 @@ class MainScreen(PaneActions, ChartActions):
             self._below_due = True
             self.call_after_refresh(self._update_below)
 
-    def _update_table(self) -> None:
+    def _update_table(self, *, changes: bool = False) -> None:
         catalog = self.app.workspace.catalog
-        self.charts.forget_metrics()
+        self.below.forget_metrics()
         self.marks.keep(run for run in self.marks.runs if run in catalog)
         metrics = by_interest(catalog.keys("metrics"))
         self.trended = self.trend_column or next(filter(catalog.has_curves, metrics), "")
         frame, columns = self._table_of(catalog, len(metrics))
         self.table.sort = tuple((one.column, one.descending) for one in self.view.sort)
-        self.table.show(frame, columns)
+        self.table.show(frame, columns, changes=changes)
+        self.arrivals.seen(run for run in self.arrivals.runs if run not in catalog)
+        self.table.fresh = self.arrivals.runs
         self.table.fixed = self.view.pinned
         self._put_cursor()
         self.table.empty_message = self._why_empty(len(catalog))
@@ -179,7 +189,8 @@ class MainScreen(PaneActions, ChartActions):
         self._columns_seen = (known, shown)
         values = catalog.wide([name for name in shown if name not in NOT_IN_CATALOG])
         width = 48 if view.group_by else 30
-        looks = Looks(self.app.workspace.now, self._trend, self.trended, self._best, view.widths, width)
+        signs = self.app.health.board.signs
+        looks = Looks(self.app.workspace.now, self._trend, self.trended, self._best, view.widths, width, signs)
         return frame, make_columns(shown, values, looks)
 
     def _why_empty(self, runs: int) -> list[str]:
@@ -198,14 +209,23 @@ class MainScreen(PaneActions, ChartActions):
         return trend_cells(window, self.trended, self.app.workspace.histories, self.marks.looks(), 18)
 
     def _update_below(self) -> None:
+        if not self.children:
+            return  # as above
         self.app.workspace.go_on()
         self.below.better = self.view.better
+        self.app.health.judge_by(self.view.better)
         self.below.update_pane()
         self._ask_for_points()
         self._below_due = False
 
     def _update_status(self) -> None:
-        left, right = status_pieces(self.app.workspace, following=self.app.following)
+        left, right = status_pieces(
+            self.app.workspace,
+            following=self.app.following,
+            new=len(self.arrivals),
+            alerts=self.app.health.board.count(self.app.workspace.now()),
+            own_problems=len(self.app.problems),
+        )
         self.query_one("#status", Bar).show(left, right)
 
     def _ask_for_points(self) -> None:
@@ -216,9 +236,12 @@ class MainScreen(PaneActions, ChartActions):
         self.app.fetch(wanted, self.below.charted())
 
     def _tick(self) -> None:
-        """Ages and durations move on."""
+        """Ages and durations move on, and runs grow old."""
         if self.app.screen is self:
             self.table.refresh_rows(TICKING)
+            self.below.tick()
+            self.arrivals.expire(self.app.workspace.now())
+            self.table.fresh = self.arrivals.runs
             self._update_status()
 
     # --- what the user does ---------------------------------------------------------------------------------------
@@ -231,6 +254,9 @@ class MainScreen(PaneActions, ChartActions):
 
     def _cursor_rests(self) -> None:
         self._waits_for_cursor = False
+        if self.table.touched and self.cursor_run in self.arrivals.runs:  # untouched, it is on whatever comes
+            self.arrivals.seen(self._cursor_runs())
+            self.table.fresh = self.arrivals.runs
         self.update_soon("below")
 
     @on(FrameTable.Marked)

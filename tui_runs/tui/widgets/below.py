@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -13,9 +14,11 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher
 
 from tui_runs.analysis.direction import Direction
+from tui_runs.analysis.progress import Best, best_so_far
 from tui_runs.capabilities import Details
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
+from tui_runs.frames.progress import progress_of
 from tui_runs.frames.workspace import Workspace
 from tui_runs.tui.comparing import Comparing, Comparison, told
 from tui_runs.tui.marks import Look, Marks
@@ -24,10 +27,13 @@ from tui_runs.tui.status import pane_tabs
 from tui_runs.tui.widgets.bars import Bar
 from tui_runs.tui.widgets.charts_pane import ChartsPane
 from tui_runs.tui.widgets.diff_view import DiffView
+from tui_runs.tui.widgets.figure_view import FigureSubject
+from tui_runs.tui.widgets.figures_pane import FiguresPane
 from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.frame_table import FrameTable, TableMessage
 from tui_runs.tui.widgets.log_pane import LogPane
 from tui_runs.tui.widgets.run_pane import RunDetails, RunPane
+from tui_runs.tui.widgets.system_pane import SystemPane
 
 if TYPE_CHECKING:
     from tui_runs.export.html import HtmlCharts
@@ -44,6 +50,7 @@ class Below(Vertical):
         marks: the marked runs; the screen changes them.
         cursor_run: says which run is under the table's cursor.
         cursor_runs: says which runs are: those of a group, perhaps.
+        figure_subject: says what the figure is of.
     """
 
     class DetailsWanted(Message):
@@ -78,6 +85,7 @@ class Below(Vertical):
         marks: Marks,
         cursor_run: Callable[[], RunKey | None],
         cursor_runs: Callable[[], list[RunKey]],
+        figure_subject: Callable[[], FigureSubject],
     ) -> None:
         super().__init__(id="below")
         self._workspace, self._marks, self._cursor_run, self._cursor_runs = workspace, marks, cursor_run, cursor_runs
@@ -89,14 +97,20 @@ class Below(Vertical):
         self.charts = ChartsPane(workspace)
         self.files = FilesPane(id="files")
         self.log_pane = LogPane(id="log")
+        self.figures = FiguresPane(workspace, id="figures")
+        self._figure_subject = figure_subject
+        self.system = SystemPane(workspace, marks)
         self._details: tuple[RunKey, pl.DataFrame] | None = None
         self._details_of: object = None
+        self._best: tuple[RunKey, Best] | None = None
         self._updates: dict[str, Callable[[], None]] = {
             "compare": self._update_comparison,
             "charts": self._update_charts,
             "run": self._update_run,
             "files": self._update_files,
             "log": self._update_log,
+            "figures": self._update_figures,
+            "system": self._update_system,
         }
         """What brings each pane up to date."""
 
@@ -110,6 +124,18 @@ class Below(Vertical):
             yield RunPane(id="run")
             yield self.files
             yield self.log_pane
+            yield self.figures
+            yield self.system
+
+    def forget_metrics(self) -> None:
+        """Look again which metrics the charted runs have."""
+        self.charts.forget_metrics()
+        self.system.charts.forget_metrics()
+
+    @property
+    def charts_shown(self) -> ChartsPane:
+        """The charts that the keys of charts are for."""
+        return self.system.charts if self.pane == "system" else self.charts
 
     @property
     def diff(self) -> DiffView:
@@ -152,10 +178,12 @@ class Below(Vertical):
         return runs[:MOST_CURVES]
 
     def series(self) -> list[SeriesKey]:
-        """The curves on the screen."""
+        """The curves on the screen; of the run pane, the one whose best value is told, and the speed."""
+        if self.display and self.pane == "run" and self._best is not None:
+            return [SeriesKey(*self._best[0], self._best[1].metric)]
         if not self.display or not PANES[self.pane].draws:
             return []
-        return self.charts.series(self.charted())
+        return self.charts_shown.series(self.charted())
 
     def update_pane(self) -> None:
         """Show what is now known of the runs."""
@@ -163,6 +191,8 @@ class Below(Vertical):
             return
         self._updates[self.pane]()
         compared = told(self.query_one(DiffView).comparison) if self.pane == "compare" else ()
+        compared = ["all runs in view"] if self.pane == "figures" else compared
+        compared = self.system.notes if self.pane == "system" else compared
         tabs, right = pane_tabs(self.pane, len(self._marks.runs), self._cursor_run() is not None, compared)
         self.query_one("#tabs", Bar).show(tabs, right)
 
@@ -174,6 +204,9 @@ class Below(Vertical):
 
     def _update_log(self) -> None:
         self.log_pane.show(self._cursor_run())
+
+    def _update_figures(self) -> None:
+        self.figures.show_runs(self._figure_subject())
 
     def _update_comparison(self) -> None:
         self._update_charts()
@@ -190,7 +223,18 @@ class Below(Vertical):
             self.post_message(self.DetailsWanted(run))
         params, tags = catalog.texts_of("params", run), catalog.texts_of("tags", run)
         details = known[1] if known is not None and known[0] == run else None
-        return RunDetails(facts, params, tags, catalog.metrics_of(run), details)
+        metrics = catalog.metrics_of(run)
+        best = best_so_far(metrics, self.better, partial(self._points, run))
+        self._best = None if best is None else (run, best)
+        return RunDetails(facts, params, tags, metrics, details, progress_of(self._workspace, run), best)
+
+    def _points(self, run: RunKey, metric: str) -> pl.DataFrame:
+        return self._workspace.histories.points(SeriesKey(*run, metric))
+
+    def tick(self) -> None:
+        """Let the ages and the time left go on that the run pane tells."""
+        if self.display and self.pane == "run":
+            self.query_one(RunPane).tick(self._workspace.now())
 
     def take_details(self, run: RunKey, details: Details) -> None:
         """Take in what the store knows more of a run."""
@@ -204,12 +248,19 @@ class Below(Vertical):
         self.post_message(self.DetailsWanted(event.run, f"axes of {event.run}"))
 
     def _update_charts(self) -> None:
+        self.charts.show_runs(*self._drawn())
+
+    def _update_system(self) -> None:
+        self.system.show(*self._drawn())
+
+    def _drawn(self) -> tuple[dict[RunKey, Look], str]:
+        """The runs whose curves are drawn, how each is, and what there is to say of that."""
         runs = self.charted()
         plain = Look(self.app.theme_variables.get("foreground", "#808080"))
         marked = self._marks.looks()
         cut = len(self._marks.runs) - len(runs)
         note = f"{cut} more marked runs are not drawn" if cut > 0 else ""
-        self.charts.show_runs({run: marked.get(run, plain) for run in runs}, note)
+        return {run: marked.get(run, plain) for run in runs}, note
 
     def _comparison(self, runs: Sequence[RunKey]) -> Comparison | None:
         if len(self._marks.runs) < 2:

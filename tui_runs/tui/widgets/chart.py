@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -17,10 +17,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_runs.display import clip, printable
+from tui_runs.tui.widgets.drawings import Drawings, Sketch
 
 if TYPE_CHECKING:
     from tui_runs.drawing import Area, Axes, Curve, Drawing, Ribbon
 
+_PARTS: Final = ("", "title", "note", "grid", "tick", "warning")
 _WHEEL: Final = 0.8
 """How much of the width one notch of the wheel leaves."""
 
@@ -44,19 +46,23 @@ class Picture:
     note: str
     curves: Sequence[Curve]
     axes: Axes
-    version: object
+    version: Hashable
     ribbons: Sequence[Ribbon] = ()
     cursor: float | None = None
     waiting: str = ""
 
     @property
-    def identity(self) -> object:
+    def identity(self) -> Hashable:
         """What tells whether a drawing is still right."""
         return self.metric, self.note, self.axes, self.version, self.cursor, self.waiting
 
 
 class Chart(Widget):
-    """Draws a `Picture` in its own size, and again only when the picture, the size or the theme is another."""
+    """Draws a `Picture` in its own size, and again only when the picture, the size or the theme is another.
+
+    Args:
+        drawings: what was drawn lately, by any chart.
+    """
 
     class Pointed(Message):
         """The user clicked at an x."""
@@ -103,12 +109,13 @@ class Chart(Widget):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, drawings: Drawings) -> None:
         super().__init__()
+        self._drawings = drawings
         self._picture: Picture | None = None
         self._stale = True
         self._width = 0
-        self._strips: list[Strip] = []
+        self._strips: Sequence[Strip] = ()
         self._area: Area | None = None
         self._looks: dict[str, Style] = {}
         self._held_at: int | None = None
@@ -140,31 +147,49 @@ class Chart(Widget):
     def render_line(self, y: int) -> Strip:
         """One line; see `textual.widget.Widget.render_line`."""
         if self._stale:
-            self._strips = self._draw()
+            self._strips, self._area = self._sketch()
+            self._width = self.size.width
             self._stale = False
         return self._strips[y] if y < len(self._strips) else Strip.blank(self._width, self._look())
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Lines as Textual wants them. A chart has no border, no padding and no links, which take time to look for."""
         strips = [self.render_line(y) for y in crop.line_range]
-        ground = self.background_colors[1]
-        for line_filter in self.get_line_filters():
-            strips = [strip.apply_filter(line_filter, ground) for strip in strips]
         if crop.column_span != (0, self._width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
         return strips
 
+    def _filtered(self, strips: Sequence[Strip]) -> Sequence[Strip]:
+        """Strips in the colours that the terminal can show, made over where there are styles that it cannot."""
+        ground = self.background_colors[1]
+        styles = {segment.style for strip in strips for segment in strip}
+        for line_filter in self.get_line_filters():
+            samples = [Segment(" ", style) for style in styles]
+            if line_filter.apply(samples, ground) != samples:
+                strips = [strip.apply_filter(line_filter, ground) for strip in strips]
+                styles = {segment.style for strip in strips for segment in strip}
+        return strips
+
     # --- drawing --------------------------------------------------------------------------------------------------
 
-    def _draw(self) -> list[Strip]:
-        width, height = self.size
-        self._width = width
+    def _sketch(self) -> Sketch:
+        """What the chart looks like: as it was drawn before, if it was."""
         picture = self._picture
-        self._area = None
-        if picture is None or width < 1 or height < 1:
-            return []
+        if picture is None or not self.size:
+            return Sketch((), None)
+        key = picture.identity, self.size, tuple(map(self._look, _PARTS)), *self.get_line_filters()
+        sketch = self._drawings.get(key)
+        if sketch is None:
+            sketch = self._draw(picture)
+            sketch = sketch._replace(strips=self._filtered(sketch.strips))
+            self._drawings.keep(key, sketch)
+        return sketch
+
+    def _draw(self, picture: Picture) -> Sketch:
+        width, height = self.size
         if not picture.curves and not picture.ribbons:
-            return [self._title(picture, width, None), *self._message(picture.waiting, width, height - 1)]
+            waiting = self._message(picture.waiting, width, height - 1)
+            return Sketch([self._title(picture, width, None), *waiting], None)
         from tui_runs.drawing import draw_chart  # noqa: PLC0415  imports numpy, which the first rows do not need
         from tui_runs.drawing.terminals import glyphs_for  # noqa: PLC0415
 
@@ -180,11 +205,10 @@ class Chart(Widget):
             background=ground.name if (ground := self._look().bgcolor) else None,
             glyphs=glyphs_for(os.environ),
         )
-        self._area = drawing.area
         title = self._title(picture, width, drawing)
         if drawing.area is not None and drawing.area.x is None:
-            return [title, *self._message("nothing that can be drawn", width, height - 1)]
-        return [title, *(Strip(line, width) for line in drawing.lines)]
+            return Sketch([title, *self._message("nothing that can be drawn", width, height - 1)], drawing.area)
+        return Sketch([title, *(Strip(line, width) for line in drawing.lines)], drawing.area)
 
     def _look(self, component: str = "") -> Style:
         """The style of a component, or the chart's own; Textual takes 0.3 ms to work one out."""
@@ -220,16 +244,18 @@ class Chart(Widget):
         return Strip(segments).adjust_cell_length(width, self._look())
 
     def _values(self, picture: Picture, cursor: float) -> list[tuple[str, Style]]:
-        """The values of the curves at the cursor, as they are drawn, each in its colour."""
-        from tui_runs.drawing.readings import read_at, texts_apart  # noqa: PLC0415  imports numpy
+        """The values of the curves and the bands at the cursor, as they are drawn, each in its colour."""
+        from tui_runs.drawing.readings import band_text, read_at, texts_apart  # noqa: PLC0415  imports numpy
 
         shown = [curve for curve in picture.curves if not curve.behind]
         values = [read_at(curve.points, cursor) for curve in shown]
-        return [
-            (text, self._look() + Style(color=curve.colour))
+        texts = [(band_text(one.members, one.spread, cursor), one.colour) for one in picture.ribbons]
+        texts += [
+            (text, curve.colour)
             for curve, text, value in zip(shown, texts_apart(values), values, strict=True)
             if value is not None
         ]
+        return [(text, self._look() + Style(color=colour)) for text, colour in texts]
 
     def _message(self, text: str, width: int, height: int) -> list[Strip]:
         ground = self._look()

@@ -10,12 +10,15 @@ from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
 from textual.message import Message
 
-from tui_runs.tui.charting import ChartSize
+from tui_runs.tui.charting import MOST_CHARTS, ChartSize, ChartState, best_rows
 from tui_runs.tui.widgets.chart import Chart, Picture
+from tui_runs.tui.widgets.drawings import Drawings
 from tui_runs.tui.widgets.legend import Legend, LegendEntry
 
-_MOST: Final = 36
-"""Charts on a page."""
+_LEAST: Final = (12, 4)
+"""Cells below which a chart says nothing."""
+_GUTTER: Final = (3, 1)
+"""Cells between charts."""
 
 
 class ChartGrid(Vertical):
@@ -34,12 +37,14 @@ class ChartGrid(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._charts: list[Chart] = []
+        self._drawings = Drawings()
         self._metrics: tuple[str, ...] = ()
         self._first = 0
         self._per_page = 1
-        self._columns = 1
+        self._columns = self._rows = 1
         self._single = False
         self._chart_size = ChartSize.NORMAL
+        self._grid = (0, 0)
 
     def compose(self) -> ComposeResult:
         """The legend and the grid; the charts are made as there is room."""
@@ -62,18 +67,24 @@ class ChartGrid(Vertical):
         pages = -(-len(self._metrics) // self._per_page)
         return f"charts {self._first // self._per_page + 1} of {pages}" if pages > 1 else ""
 
-    def offer(self, metrics: Sequence[str], *, single: bool = False, size: ChartSize = ChartSize.NORMAL) -> None:
+    @property
+    def most_shape(self) -> tuple[int, int]:
+        """So many rows, and so many columns, there is room for at the most."""
+        columns, rows = self._room(_LEAST)
+        return rows, columns
+
+    def offer(self, metrics: Sequence[str], state: ChartState) -> None:
         """Say what there is to show.
 
         Args:
             metrics: the metrics that the runs have, in order; the page keeps its place among them.
-            single: show one large chart.
-            size: of the charts, where there are several.
+            state: says how many charts there are, or how large they are.
         """
         first = self._metrics[self._first] if self._first < len(self._metrics) else ""
         self._metrics = tuple(metrics)
-        if (single, size) != (self._single, self._chart_size):
-            self._single, self._chart_size = single, size
+        wish = state.single, state.size, state.grid
+        if wish != (self._single, self._chart_size, self._grid):
+            self._single, self._chart_size, self._grid = wish
             self._measure()
         place = self._metrics.index(first) if first in self._metrics else 0
         self._first = place - place % self._per_page
@@ -119,12 +130,25 @@ class ChartGrid(Vertical):
             self.post_message(self.PageChanged())
 
     def _measure(self) -> None:
-        width, height = self.size.width, self.size.height - 1
-        least_width, least_height = self._chart_size.value
-        columns = 1 if self._single else max(1, (width + 1) // (least_width + 3))
-        rows = 1 if self._single else max(1, (height + 1) // (least_height + 1))
-        self._columns, self._per_page = columns, min(columns * rows, _MOST)
+        columns, rows = self._room(self._chart_size.value)
+        most = MOST_CHARTS
+        if self._single:
+            columns = rows = 1
+        elif any(self._grid):
+            most_columns, most_rows = self._room(_LEAST)
+            rows, columns = self._grid
+            if not rows:
+                most, rows = columns, best_rows(columns, self.size.width, self.size.height - 1)
+                columns = -(-most // rows)
+            rows, columns = min(rows, most_rows), min(columns, most_columns)
+        self._rows, self._columns, self._per_page = rows, columns, min(columns * rows, most)
         self._first -= self._first % self._per_page
+
+    def _room(self, least: tuple[int, int]) -> tuple[int, int]:
+        """How many columns and rows of charts there is room for, each with no fewer cells than these."""
+        sizes = (self.size.width - 2, self.size.height - 1)
+        columns, rows = ((size + gap) // (cells + gap) for size, gap, cells in zip(sizes, _GUTTER, least, strict=True))
+        return max(columns, 1), max(rows, 1)
 
     def _lay_out(self) -> None:
         """Make or drop charts so that there is one for each metric on the page."""
@@ -132,14 +156,15 @@ class ChartGrid(Vertical):
         wanted = len(self.metrics_shown)
         for chart in self._charts[wanted:]:
             chart.remove()
-        new = [Chart() for _ in range(wanted - len(self._charts))]
+        new = [Chart(self._drawings) for _ in range(wanted - len(self._charts))]
         # Kept in a list of our own: Textual mounts later, and the pictures are shown at once.
         self._charts = [*self._charts[:wanted], *new]
         if new:
             grid.mount(*new)
-        columns = max(1, min(self._columns, wanted))
-        if wanted and wanted <= self._per_page:
-            rows = -(-wanted // columns)
-            columns = -(-wanted // rows)  # 4 charts in 2 x 2 and not in 3 + 1
-        if grid.styles.grid_size_columns != columns:
-            grid.styles.grid_size_columns = columns
+        columns, rows = max(1, min(self._columns, wanted)), 0
+        if self._grid[0] and not self._single:
+            columns, rows = self._columns, self._rows  # charts on the last page are no larger
+        elif wanted:
+            columns = -(-wanted // -(-wanted // columns))  # 4 charts in 2 x 2 and not in 3 + 1
+        if (grid.styles.grid_size_columns, grid.styles.grid_size_rows) != (columns, rows):
+            grid.styles.grid_size_columns, grid.styles.grid_size_rows = columns, rows

@@ -17,6 +17,7 @@ from tui_runs.display import printable
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import Workspace
+from tui_runs.tui.chart_limits import LimitsAsked
 from tui_runs.tui.charting import ChartState, Span, prefixes
 from tui_runs.tui.curves import Curves, Drawn, draw_metric, make_picture
 from tui_runs.tui.marks import Look
@@ -52,9 +53,12 @@ class ChartsPane(ChartGrid):
         self._runs: tuple[RunKey, ...] = ()
         self._metrics_of: tuple[RunKey, ...] | None = None
         self._known_metrics: list[str] = []
+        self._names_of: object = None
+        self._known_names: Mapping[RunKey, str] = {}
         self._differing_of: object = None
         self._differing_texts: list[str] = []
         self._whole: Span | None = None
+        self._drawn_x: XAxis | None = None
         self._own_x: dict[RunKey, dict[str, str]] = {}
         """By run and metric, the metric that it was logged over."""
         self._asked: dict[str, list[RunKey]] = {}
@@ -104,8 +108,8 @@ class ChartsPane(ChartGrid):
         self._ask_for_own_x()
         metrics = self.metrics
         shown = self.state.shown(metrics)
-        self.offer(shown, single=self.state.single, size=self.state.size)
-        names = self._workspace.catalog.names(looks)
+        self.offer(shown, self.state)
+        names = self._names(tuple(looks))
         ground = Color.parse(self.app.theme_variables.get("background", "#000000")).hex6
         drawn = [
             draw_metric(metric, looks, names, self._curves, self.state, self._x_of(metric), ground)
@@ -113,6 +117,7 @@ class ChartsPane(ChartGrid):
         ]
         self._curves.tidy(len(looks) * max(len(drawn), 1))
         spans = [span for one in drawn if (span := one.span(self.state.log_x)) is not None]
+        self._drawn_x = drawn[0].x if drawn else None
         self._whole = (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
         limits = self.state.limits(self._whole)
         wanted = self._workspace.histories.wanted
@@ -123,6 +128,13 @@ class ChartsPane(ChartGrid):
         entries = self._entries(looks, names, drawn)
         said = [note, self._choice_note(metrics, shown), self._cursor_note(drawn)]
         self.show(pictures, entries, "  ".join(text for text in said if text))
+
+    def _names(self, runs: tuple[RunKey, ...]) -> Mapping[RunKey, str]:
+        """The names of runs; 1 ms, and so not looked up for every point that comes in."""
+        seen = (runs, self._workspace.catalog.runs_version)
+        if self._names_of != seen:
+            self._names_of, self._known_names = seen, self._workspace.catalog.names(runs)
+        return self._known_names
 
     def _choice_note(self, metrics: Sequence[str], shown: Sequence[str]) -> str:
         """Which metrics were chosen, so that nobody looks for the others in vain."""
@@ -148,13 +160,29 @@ class ChartsPane(ChartGrid):
     ) -> list[LegendEntry]:
         """The legend; for one large chart with the values of every run and the params in which they differ."""
         if self.state.bands is not None and len(looks) > 1:
-            return [LegendEntry(one.label, one.colour, one.dash) for part in drawn[:1] for one in part.ribbons]
+            return self._band_entries(drawn)
         plain = [LegendEntry(names.get(run, ""), look.colour, look.dash) for run, look in looks.items()]
         if not self.state.single or not drawn:
             return plain
         facts = self._values(drawn[0], list(looks))
         params = self._differing(list(looks))
         return [replace(entry, facts=(*values, text)) for entry, values, text in zip(plain, facts, params, strict=True)]
+
+    def _band_entries(self, drawn: Sequence[Drawn]) -> list[LegendEntry]:
+        """The legend of bands; of one large chart with what they say at the cursor."""
+        from tui_runs.drawing.readings import band_text  # noqa: PLC0415  imports numpy
+
+        cursor = self.state.cursor if self.state.single else None
+        return [
+            LegendEntry(
+                one.label,
+                one.colour,
+                one.dash,
+                () if cursor is None else (band_text(one.members, one.spread, cursor),),
+            )
+            for part in drawn[:1]
+            for one in part.ribbons
+        ]
 
     def _values(self, drawn: Drawn, runs: Sequence[RunKey]) -> list[tuple[str, ...]]:
         """Of every run its value at the cursor, or else its last, raw and smoothed."""
@@ -236,6 +264,21 @@ class ChartsPane(ChartGrid):
         place = groups.index(self.state.prefix) if self.state.prefix in groups else 0
         self.look(replace(self.state, prefix=groups[(place + 1) % len(groups)]))
 
+    def pin(self, metric: str) -> None:
+        """Put a chart before all others, or no longer, and show where it is now."""
+        self.look(self.state.turned_pin(metric))
+        self._show_page_of(metric)
+
+    def _show_page_of(self, metric: str) -> None:
+        self.offer(self.state.shown(self.metrics), self.state)
+        self.turn_to(metric)
+
+    def for_form(self) -> LimitsAsked:
+        """What somebody who sets limits by hand must know of the charts."""
+        first = self.metrics_shown[0] if self.metrics_shown else ""
+        kind = (self._drawn_x or self.state.x).kind
+        return LimitsAsked(self.state, first, tuple(self.metrics), kind, self._whole, self.most_shape)
+
     @on(Chart.Pointed)
     def _put_cursor(self, event: Chart.Pointed) -> None:
         event.stop()
@@ -255,5 +298,4 @@ class ChartsPane(ChartGrid):
     def _open(self, event: Chart.Opened) -> None:
         event.stop()
         self.look(replace(self.state, single=not self.state.single))
-        self.offer(self.state.shown(self.metrics), single=self.state.single, size=self.state.size)
-        self.turn_to(event.metric)
+        self._show_page_of(event.metric)

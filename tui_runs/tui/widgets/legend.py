@@ -68,7 +68,7 @@ class Legend(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line; see `textual.widget.Widget.render_line`."""
-        if self.size.height > 1:
+        if self.size.height > 1 or (len(self._entries) == 1 and self._entries[0].facts):
             return self._own_line(y)
         width, ground = self.size.width, self.rich_style
         muted = self.get_component_rich_style("legend--muted")

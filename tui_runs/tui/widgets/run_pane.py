@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from rich.cells import chop_cells
@@ -13,14 +14,24 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from tui_runs.analysis.health import Event
+from tui_runs.analysis.progress import Best, Progress, progress_parts
 from tui_runs.analysis.ranking import is_system
-from tui_runs.display import MISSING, clip, duration, how_long_ago, moment, number, printable
+from tui_runs.display import MISSING, clip, duration, how_long_ago, moment, number, percent, printable
+from tui_runs.frames.catalog import RunKey
+from tui_runs.strokes import bar, strokes_for
 from tui_runs.tui.widgets.text_pane import TextPane
+
+if TYPE_CHECKING:
+    from tui_runs.tui.app import TuiRunsApp
 
 _LONGEST: Final = 2000
 """Characters of one value that are shown."""
 _WIDE: Final = 110
 """Cells from which on there is room for two columns."""
+_LABEL: Final = 12
+"""Cells of the names of facts."""
+_BAR: Final = 10
 _STEP_COLUMNS: Final = (2, 4, 6)
 _DISPENSABLE: Final = (6, 4, 2, 7)
 """Columns of the metrics' table that are left out where it is too wide, the first first."""
@@ -36,6 +47,8 @@ class RunDetails:
         tags: the same.
         metrics: the columns of METRICS without run_id.
         details: schema DETAILS; None while it is not known.
+        progress: how far it is; None where that is not known.
+        best: the best value so far of its metric of most interest.
     """
 
     run: dict[str, object]
@@ -43,10 +56,14 @@ class RunDetails:
     tags: pl.DataFrame
     metrics: pl.DataFrame
     details: pl.DataFrame | None = None
+    progress: Progress | None = None
+    best: Best | None = None
 
 
 class RunPane(TextPane):
     """Shows one run; scrolls."""
+
+    app: TuiRunsApp
 
     DEFAULT_CSS = """
     RunPane {
@@ -58,6 +75,7 @@ class RunPane(TextPane):
     """
 
     _shown: tuple[RunDetails | None, datetime] | None = None
+    _facts_shown = Text()
 
     def compose(self) -> ComposeResult:
         """Where the run came from at the left, what it was given and gave at the right; or one below the other."""
@@ -73,24 +91,47 @@ class RunPane(TextPane):
     def show(self, details: RunDetails | None, now: datetime) -> None:
         """Show another run, or the same one as it is now."""
         self._shown = details, now
-        variables = self.app.theme_variables
-        looks = {name: variables.get(name, "") for name in ("muted", "warning", "error")}
-        facts, values = Text(), Text()
-        width = self.size.width - 2  # its padding
-        room = width // 2 - 3 if width >= _WIDE else width
-        if details is None:
-            facts.append("No run under the cursor.", looks["muted"])
-        else:
-            _facts(facts, details.run, now, looks["muted"], room)
-            if details.details is not None:
-                _details(facts, details.details, looks, room)
-            _texts(facts, "tags", details.tags, looks, room)
+        looks, room = self._looks(), self._room
+        values = Text()
+        if details is not None:
             of_the_machine = pl.Series([is_system(key) for key in details.metrics["key"]], dtype=pl.Boolean)
             _metrics(values, _metric_rows("metric", details.metrics.filter(~of_the_machine)), looks, room)
             _metrics(values, _metric_rows("system metric", details.metrics.filter(of_the_machine)), looks, room)
             _texts(values, "params", details.params, looks, room)
-        self.query_one("#run-facts", Static).update(facts)
         self.query_one("#run-values", Static).update(values)
+        self._show_facts(details, now)
+
+    def tick(self, now: datetime) -> None:
+        """Let ages and the time that is left go on."""
+        if self._shown is not None:
+            self._shown = self._shown[0], now
+            self._show_facts(*self._shown)
+
+    def _show_facts(self, details: RunDetails | None, now: datetime) -> None:
+        """The column at the left; it is not laid out anew where it has as many lines as before."""
+        looks, room, facts = self._looks(), self._room, Text()
+        if details is None:
+            facts.append("No run under the cursor.", looks["muted"])
+        else:
+            run = RunKey(str(details.run["source"]), str(details.run["run_id"]))
+            _facts(facts, details, self.app.health.board.of(run), now, looks, room)
+            if details.details is not None:
+                _details(facts, details.details, looks, room)
+            _texts(facts, "tags", details.tags, looks, room)
+        if facts != self._facts_shown:
+            as_long = facts.plain.count("\n") == self._facts_shown.plain.count("\n")
+            self._facts_shown = facts
+            self.query_one("#run-facts", Static).update(facts, layout=not as_long)
+
+    def _looks(self) -> dict[str, str]:
+        variables = self.app.theme_variables
+        return {name: variables.get(name, "") for name in ("muted", "faint", "warning", "error", "success")}
+
+    @property
+    def _room(self) -> int:
+        """Cells of a line."""
+        width = self.size.width - 2  # its padding
+        return width // 2 - 3 if width >= _WIDE else width
 
 
 def _append(text: Text, value: str, indent: int, room: int) -> None:
@@ -99,10 +140,16 @@ def _append(text: Text, value: str, indent: int, room: int) -> None:
     text.append(f"\n{' ' * indent}".join(lines) + "\n")
 
 
-def _facts(text: Text, run: dict[str, object], now: datetime, muted: str, room: int) -> None:
+def _facts(
+    text: Text, details: RunDetails, events: Sequence[Event], now: datetime, looks: dict[str, str], room: int
+) -> None:
+    run, muted = details.run, looks["muted"]
     started, ended, updated = (_when(run[name]) for name in ("started", "ended", "updated"))
     text.append(printable(str(run["name"] or run["run_id"])), "bold")
     text.append(f"  {run['status']}\n", muted)
+    _progress(text, details, now, looks, room)
+    _health(text, events, now, looks, room)
+    newest = _when(details.metrics["last_time"].max())
     took = duration(((ended or now) - started).total_seconds()) if started else MISSING
     facts = [
         ("id", run["run_id"]),
@@ -110,7 +157,8 @@ def _facts(text: Text, run: dict[str, object], now: datetime, muted: str, room: 
         ("started", f"{moment(started)}  ({how_long_ago(started, now)})" if started else None),
         ("ended", moment(ended) if ended else None),
         ("took", took if ended or run["status"] == "running" else None),
-        ("last point", how_long_ago(updated, now) if updated else None),
+        ("last point", how_long_ago(newest, now) if newest else None),
+        ("last word", how_long_ago(updated, now) if updated and not newest else None),
         ("user", run["user"]),
         ("host", run["host"]),
         ("command", run["command"]),
@@ -122,13 +170,48 @@ def _facts(text: Text, run: dict[str, object], now: datetime, muted: str, room: 
     ]
     for name, value in facts:
         if value is not None:
-            text.append(f"{name:<12}", muted)
-            _append(text, str(value), 12, room)
+            text.append(f"{name:<{_LABEL}}", muted)
+            _append(text, str(value), _LABEL, room)
     if run["notes"]:
         text.append("notes\n", muted)
         for line in str(run["notes"]).splitlines()[:40]:
             text.append(f"  {clip(printable(line), _LONGEST)}\n")
     text.append("\n")
+
+
+def _progress(text: Text, details: RunDetails, now: datetime, looks: dict[str, str], room: int) -> None:
+    """A bar where it is known how far the run is, and what else there is to say of that."""
+    progress, running = details.progress, details.run["status"] == "running"
+    parts = progress_parts(progress, details.best, now, running=running) if progress is not None else []
+    if not parts:
+        return
+    text.append(f"{'progress':<{_LABEL}}", looks["muted"])
+    used = _LABEL
+    if progress is not None and progress.fraction is not None:
+        filled, rest = bar(progress.fraction, _BAR, strokes_for(os.environ))
+        text.append(filled, looks["success"] if running else looks["muted"]).append(rest, looks["faint"])
+        text.append(f"{percent(progress.fraction):>5}  ")
+        used += _BAR + 7
+    for place, part in enumerate(parts):
+        if place and used + 3 + len(part) > room:
+            text.append(f"\n{' ' * _LABEL}")
+            used = _LABEL
+        elif place:
+            text.append(" · ")
+            used += 3
+        text.append(clip(part, room - _LABEL))
+        used += len(part)
+    text.append("\n")
+
+
+def _health(text: Text, events: Sequence[Event], now: datetime, looks: dict[str, str], room: int) -> None:
+    """What is wrong with the run, and since when; then what was."""
+    for event in events:
+        label = "NaN" if event.kind == "nan" else event.kind
+        text.append(f"{label:<{_LABEL}}", looks["muted" if event.over else "warning"])
+        said = ["over" if event.over else "", how_long_ago(event.since, now) if event.since else ""]
+        when = ", ".join(part for part in said if part)
+        _append(text, f"{event.sentence}  ({when})" if when else event.sentence, _LABEL, room)
 
 
 def _when(value: object) -> datetime | None:
