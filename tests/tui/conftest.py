@@ -25,7 +25,7 @@ Opened = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
 def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     # The disk that the tests run on may be nearly full, and is not to be on the pictures.
-    monkeypatch.setattr("tui_runs.tui.health_watch.local_path", lambda uri: None)
+    monkeypatch.setattr("tui_runs.tui.health.watch.local_path", lambda uri: None)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tui_runs.adapter import Problem
 from tui_runs.analysis.health import Event
 from tui_runs.config import AlertSettings
-from tui_runs.tui.alerts import Alerts, notification
+from tui_runs.tui.health.alerts import Alerts, notification
 
 SINCE = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 EVENT = Event("crashed", "./mlruns", "abc", "failed with exit code 1", SINCE, lines=("last line",))

@@ -15,7 +15,7 @@ from tui_runs.conditions import Order
 from tui_runs.display import number
 from tui_runs.frames.catalog import RunKey
 from tui_runs.tui.app import TuiRunsApp
-from tui_runs.tui.charting import YScale
+from tui_runs.tui.charts.state import YScale
 from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.widgets.chart_grid import ChartGrid

@@ -18,7 +18,7 @@ from tui_runs.analysis.bands import band_of
 from tui_runs.analysis.chart_choices import Smoothing, Spread, XAxis
 from tui_runs.frames.histories import HistoryRequest, SeriesKey
 from tui_runs.schema import HISTORY, conform
-from tui_runs.tui.charting import ChartState, Zoom
+from tui_runs.tui.charts.state import ChartState, Zoom
 from tui_runs.tui.screens.chart_form import ChartForm
 from tui_runs.tui.screens.pick import PickScreen
 from tui_runs.tui.widgets.chart import Chart

@@ -18,7 +18,7 @@ from tui_runs.frames.workspace import Workspace
 from tui_runs.schema import DETAILS
 from tui_runs.sources.discover import find
 from tui_runs.tui.app import TuiRunsApp
-from tui_runs.tui.charting import ChartSize, ChartState
+from tui_runs.tui.charts.state import ChartSize, ChartState
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.screens.pick import PickScreen
 from tui_runs.tui.widgets.chart import Chart

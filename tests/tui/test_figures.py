@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from tests.tui.conftest import Opened, settle, text_of
 from tests.tui.test_snapshots import Compare, app, pressing  # noqa: F401  a fixture
 from tui_runs.tui.app import TuiRunsApp
-from tui_runs.tui.figure_state import FigureKind, FigureState
+from tui_runs.tui.figures.state import FigureKind, FigureState
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.view_state import capture, restore
 from tui_runs.tui.widgets.figures_pane import FiguresPane

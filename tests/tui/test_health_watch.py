@@ -21,10 +21,10 @@ from tui_runs.errors import ArtifactError, SourceLostError
 from tui_runs.frames.catalog import RunKey
 from tui_runs.schema import DETAILS, HISTORY, METRICS, PARAMS, RUNS, conform, empty
 from tui_runs.sources.discover import find
-from tui_runs.tui.health_board import HealthBoard
-from tui_runs.tui.health_curves import MOST_POINTS, RunCurves
-from tui_runs.tui.health_logs import read_last_words
-from tui_runs.tui.health_watch import LOOK_SECONDS, MOST_RUNS, Findings, HealthWatch, local_path
+from tui_runs.tui.health.board import HealthBoard
+from tui_runs.tui.health.curves import MOST_POINTS, RunCurves
+from tui_runs.tui.health.logs import read_last_words
+from tui_runs.tui.health.watch import LOOK_SECONDS, MOST_RUNS, Findings, HealthWatch, local_path
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -485,7 +485,7 @@ class TestDisk:
         assert local_path(uri) == path
 
     def test_full_and_free_again(self, world: World, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("tui_runs.tui.health_watch.local_path", local_path)
+        monkeypatch.setattr("tui_runs.tui.health.watch.local_path", local_path)
         world.store.uri = str(tmp_path)
         free = [100]
 

@@ -21,8 +21,8 @@ from tui_runs.frames.workspace import Workspace
 from tui_runs.machine.owners import RunClaim
 from tui_runs.machine.watch import Snapshot
 from tui_runs.sources.discover import find
-from tui_runs.tui import sampler
 from tui_runs.tui.app import TuiRunsApp
+from tui_runs.tui.machine import sampler
 from tui_runs.tui.screens.failure import FailureScreen
 from tui_runs.tui.widgets import system_pane
 from tui_runs.tui.widgets.system_pane import SystemPane

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_runs.tui.chart_limits import FieldError, LimitsAsked, LimitsForm, read, written
-from tui_runs.tui.charting import ChartState, YScale, Zoom
+from tui_runs.tui.charts.limits import FieldError, LimitsAsked, LimitsForm, read, written
+from tui_runs.tui.charts.state import ChartState, YScale, Zoom
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 METRICS = ("val/loss", "train/loss")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_runs.analysis.chart_choices import LEVELS, Kind, Smoothing, Spread, XAxis
-from tui_runs.tui.chart_settings import from_settings, to_settings
-from tui_runs.tui.charting import ChartSize, ChartState, YScale, Zoom
+from tui_runs.tui.charts.settings import from_settings, to_settings
+from tui_runs.tui.charts.state import ChartSize, ChartState, YScale, Zoom
 from tui_runs.tui.saved_views import SavedView, from_toml, to_toml
 
 ends = st.floats(-1e9, 1e9) | st.just(-math.inf), st.floats(-1e9, 1e9) | st.just(math.inf)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_runs.analysis.chart_choices import XAxis
-from tui_runs.tui.charting import ChartState, YScale, Zoom, best_rows, prefixes
+from tui_runs.tui.charts.state import ChartState, YScale, Zoom, best_rows, prefixes
 
 WHOLE = (0.0, 1000.0)
 SHARES = st.floats(-2, 2)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_runs.tui.figure_state import FigureKind, FigureState, from_settings, to_settings
+from tui_runs.tui.figures.state import FigureKind, FigureState, from_settings, to_settings
 
 states = st.builds(
     FigureState,

@@ -14,8 +14,8 @@ from tui_runs.machine.gpus import Gpu, GpuProcess, Gpus
 from tui_runs.machine.readings import Disk, Space
 from tui_runs.machine.watch import Snapshot
 from tui_runs.strokes import ASCII, BLOCKS, LINES, Strokes, bar, level
-from tui_runs.tui.machine_lines import RunName, machine_lines
-from tui_runs.tui.machine_trends import Trends
+from tui_runs.tui.machine.lines import RunName, machine_lines
+from tui_runs.tui.machine.trends import Trends
 
 RUN = RunName("brave-fox-12", "#56b4e9")
 NAMES = {TRAINING.pid: RUN}

@@ -15,9 +15,9 @@ from tests.machines import snapshot
 from tui_runs.machine.owners import RunClaim
 from tui_runs.machine.watch import Snapshot
 from tui_runs.schema import RUNS, conform
-from tui_runs.tui import sampler
+from tui_runs.tui.machine import sampler
+from tui_runs.tui.machine.sampler import MachineSampler, local_path, run_claims
 from tui_runs.tui.messages import MachineRead, ReaderFailed
-from tui_runs.tui.sampler import MachineSampler, local_path, run_claims
 
 
 class Watch:

@@ -21,7 +21,7 @@ from tui_runs.frames.comparison import read_details
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import SourceState, Workspace
 from tui_runs.tui.detail_reader import DetailReader
-from tui_runs.tui.health_desk import HealthDesk
+from tui_runs.tui.health.desk import HealthDesk
 from tui_runs.tui.keymap import remap
 from tui_runs.tui.messages import (
     AlertFailed,
@@ -48,7 +48,7 @@ from tui_runs.tui.view_state import restore
 
 if TYPE_CHECKING:
     from tui_runs.machine.owners import RunClaim
-    from tui_runs.tui.sampler import MachineSampler
+    from tui_runs.tui.machine.sampler import MachineSampler
 
 
 class TuiRunsApp(App[int]):
@@ -319,7 +319,7 @@ class TuiRunsApp(App[int]):
             runs: those that a process may be of.
         """
         if self._sampler is None:
-            from tui_runs.tui.sampler import MachineSampler  # noqa: PLC0415  not needed for the first screen
+            from tui_runs.tui.machine.sampler import MachineSampler  # noqa: PLC0415  not needed for the first screen
 
             self._sampler = MachineSampler(self.post_message)
             self._sampler.start()

@@ -13,7 +13,7 @@ from tui_runs.capabilities import Details
 from tui_runs.errors import TuiRunsError
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import HistoryRequest
-from tui_runs.tui.health_watch import Findings
+from tui_runs.tui.health.watch import Findings
 
 if TYPE_CHECKING:
     from tui_runs.machine.watch import Snapshot

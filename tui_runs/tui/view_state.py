@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from tui_runs.analysis.columns import split_aggregate
 from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.selection import known_columns
-from tui_runs.tui import figure_state
-from tui_runs.tui.chart_settings import from_settings, to_settings
+from tui_runs.tui.charts.settings import from_settings, to_settings
 from tui_runs.tui.comparing import Comparing
+from tui_runs.tui.figures import state as figure_state
 from tui_runs.tui.runs_view import NEWEST_FIRST, NOT_IN_CATALOG, RunsView
 from tui_runs.tui.saved_views import SavedView
 

@@ -15,8 +15,8 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, Static
 
 from tui_runs.display import printable
-from tui_runs.tui.chart_limits import FieldError, LimitsAsked, LimitsForm, read, written
-from tui_runs.tui.charting import ChartState
+from tui_runs.tui.charts.limits import FieldError, LimitsAsked, LimitsForm, read, written
+from tui_runs.tui.charts.state import ChartState
 
 _KEYS: Final = "tab next field · enter takes it · 0 in the charts takes limits away · esc closes"
 _CURVES: Final = "as far as the curves go"

@@ -24,7 +24,7 @@ from tui_runs.tui.widgets.columns import Cell, RowKey, TableColumn
 from tui_runs.tui.widgets.frame_table import FrameTable
 
 if TYPE_CHECKING:
-    from tui_runs.tui.table_actions import TableActions
+    from tui_runs.tui.actions.table import TableActions
 
 _WIDER: Final = 4
 """Cells by which a column grows or shrinks."""

@@ -20,7 +20,7 @@ from tui_runs.tui.widgets.columns import Cell, RowKey, TableColumn
 from tui_runs.tui.widgets.frame_table import FrameTable
 
 if TYPE_CHECKING:
-    from tui_runs.tui.table_actions import TableActions
+    from tui_runs.tui.actions.table import TableActions
 
 _RUN_COLUMNS: Final = ("experiment", "status", "user", "host", "group", "job_type", "git_commit", "command", "source")
 _MOST: Final = 400

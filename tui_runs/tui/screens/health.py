@@ -16,7 +16,7 @@ from textual.widgets import Static
 from tui_runs.display import MISSING, how_long_ago, moment, printable
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.workspace import Workspace
-from tui_runs.tui.health_board import Entry, EventKey, HealthBoard
+from tui_runs.tui.health.board import Entry, EventKey, HealthBoard
 from tui_runs.tui.widgets.columns import Cell, RowKey, TableColumn
 from tui_runs.tui.widgets.frame_table import MOVES, FrameTable
 

@@ -18,9 +18,9 @@ from tui_runs.conditions import Condition
 from tui_runs.frames.catalog import Catalog, RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.tui import keys
+from tui_runs.tui.actions.figures import FigureActions
 from tui_runs.tui.arrivals import Arrivals
-from tui_runs.tui.curves import trend_cells
-from tui_runs.tui.figure_actions import FigureActions
+from tui_runs.tui.charts.curves import trend_cells
 from tui_runs.tui.filter_history import FilterHistory
 from tui_runs.tui.filtering import Completer, Filter, values_of
 from tui_runs.tui.marks import Marks

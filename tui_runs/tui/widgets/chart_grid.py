@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
 from textual.message import Message
 
-from tui_runs.tui.charting import MOST_CHARTS, ChartSize, ChartState, best_rows
+from tui_runs.tui.charts.state import MOST_CHARTS, ChartSize, ChartState, best_rows
 from tui_runs.tui.widgets.chart import Chart, Picture
 from tui_runs.tui.widgets.drawings import Drawings
 from tui_runs.tui.widgets.legend import Legend, LegendEntry

@@ -17,9 +17,9 @@ from tui_runs.display import printable
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import Workspace
-from tui_runs.tui.chart_limits import LimitsAsked
-from tui_runs.tui.charting import ChartState, Span, prefixes
-from tui_runs.tui.curves import Curves, Drawn, draw_metric, make_picture
+from tui_runs.tui.charts.curves import Curves, Drawn, draw_metric, make_picture
+from tui_runs.tui.charts.limits import LimitsAsked
+from tui_runs.tui.charts.state import ChartState, Span, prefixes
 from tui_runs.tui.marks import Look
 from tui_runs.tui.widgets.chart import Chart
 from tui_runs.tui.widgets.chart_grid import ChartGrid

@@ -23,14 +23,14 @@ from tui_runs.display import clip, printable
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.selection import known_columns, select
 from tui_runs.frames.workspace import SourceState, Workspace
-from tui_runs.tui.figure_state import FigureKind, FigureState
+from tui_runs.tui.figures.state import FigureKind, FigureState
 from tui_runs.tui.marks import Look
 from tui_runs.tui.messages import ReaderFailed
 
 if TYPE_CHECKING:
     from tui_runs.analysis.parallel import Axis
     from tui_runs.drawing.parallel import Pointer
-    from tui_runs.tui.figure_drawing import FigureDrawn, FigureRequest, Palette, Telling
+    from tui_runs.tui.figures.drawing import FigureDrawn, FigureRequest, Palette, Telling
 
 _LIVE_SECONDS: Final = 0.25
 """Between two drawings where nothing but the data is new."""
@@ -89,6 +89,7 @@ class FigureView(Widget):
     FigureView {
         width: 1fr;
         height: 1fr;
+        margin: 0 1;
         background: $background;
         color: $foreground;
         .figure--title { text-style: bold; color: $foreground; }
@@ -167,7 +168,7 @@ class FigureView(Widget):
             self.refresh()
             return
         from tui_runs.drawing.parallel import most_axes  # noqa: PLC0415  imports numpy
-        from tui_runs.tui.figure_drawing import FigureRequest  # noqa: PLC0415
+        from tui_runs.tui.figures.drawing import FigureRequest  # noqa: PLC0415
 
         state, catalog = self.state, self._workspace.catalog
         params = [f"params.{key}" for key in catalog.keys("params")[:_MOST_PARAMS]]
@@ -207,7 +208,7 @@ class FigureView(Widget):
 
     def _palette(self) -> Palette:
         from tui_runs.drawing.terminals import colour_system, glyphs_for  # noqa: PLC0415  imports numpy
-        from tui_runs.tui.figure_drawing import Palette  # noqa: PLC0415
+        from tui_runs.tui.figures.drawing import Palette  # noqa: PLC0415
 
         theme = self.app.current_theme
         return Palette(
@@ -237,7 +238,7 @@ class FigureView(Widget):
         self._shown = request.looks
 
         def draw() -> None:
-            from tui_runs.tui.figure_drawing import draw_figure  # noqa: PLC0415  imports numpy
+            from tui_runs.tui.figures.drawing import draw_figure  # noqa: PLC0415  imports numpy
 
             drawn = None
             try:

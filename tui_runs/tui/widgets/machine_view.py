@@ -18,8 +18,8 @@ from tui_runs.tui.widgets.bars import Piece
 
 if TYPE_CHECKING:
     from tui_runs.machine.watch import Snapshot
-    from tui_runs.tui.machine_lines import Line, RunName
-    from tui_runs.tui.machine_trends import Trends
+    from tui_runs.tui.machine.lines import Line, RunName
+    from tui_runs.tui.machine.trends import Trends
 
 
 class MachineView(ScrollView, can_focus=True):
@@ -65,7 +65,7 @@ class MachineView(ScrollView, can_focus=True):
             names: the runs of processes, by pid.
         """
         if self._trends is None:
-            from tui_runs.tui.machine_trends import Trends  # noqa: PLC0415  not needed for the first screen
+            from tui_runs.tui.machine.trends import Trends  # noqa: PLC0415  not needed for the first screen
 
             self._trends = Trends()
         self._trends.add(snapshot)
@@ -79,7 +79,7 @@ class MachineView(ScrollView, can_focus=True):
     def _write(self) -> None:
         if self._shown is None or self._trends is None or not self.size.width:
             return
-        from tui_runs.tui.machine_lines import machine_lines  # noqa: PLC0415  as above
+        from tui_runs.tui.machine.lines import machine_lines  # noqa: PLC0415  as above
 
         # A cell at each side is left free, and one for the scrollbar: no line changes for having to be scrolled.
         width, height = self.container_size.width - 3, self.container_size.height

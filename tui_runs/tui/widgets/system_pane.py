@@ -16,7 +16,7 @@ from tui_runs.analysis.ranking import is_system
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import SeriesKey
 from tui_runs.frames.workspace import Workspace
-from tui_runs.tui.charting import ChartState
+from tui_runs.tui.charts.state import ChartState
 from tui_runs.tui.marks import Look, Marks
 from tui_runs.tui.widgets.charts_pane import ChartsPane
 from tui_runs.tui.widgets.machine_view import MachineView
@@ -139,7 +139,7 @@ class SystemPane(Horizontal):
 
     def take(self, snapshot: Snapshot) -> None:
         """Take in the machine's readings."""
-        from tui_runs.tui.machine_lines import RunName  # noqa: PLC0415  not needed for the first screen
+        from tui_runs.tui.machine.lines import RunName  # noqa: PLC0415  not needed for the first screen
 
         self._asked_at = None
         found = {pid: RunKey(*run) for pid, run in snapshot.runs.items()}
@@ -166,7 +166,7 @@ class SystemPane(Horizontal):
             if time.monotonic() - self._asked_at > _LATE_SECONDS:
                 self.post_message(self.charts.PageChanged())  # which says so
             return
-        from tui_runs.tui.sampler import local_path, run_claims  # noqa: PLC0415  as above
+        from tui_runs.tui.machine.sampler import local_path, run_claims  # noqa: PLC0415  as above
 
         self._asked_at = time.monotonic()
         catalog = self._workspace.catalog

@@ -61,9 +61,9 @@ FrameView {
     .frame-table--best { color: $text-success; text-style: bold; }
     .frame-table--faint { color: $faint; }
     .frame-table--fresh { color: $text-success; text-style: bold; }
-    .frame-table--glow-3 { background: $warning 40%; }
-    .frame-table--glow-2 { background: $warning 24%; }
-    .frame-table--glow-1 { background: $warning 10%; }
+    .frame-table--glow-3 { background: $warning 28%; }
+    .frame-table--glow-2 { background: $warning 18%; }
+    .frame-table--glow-1 { background: $warning 9%; }
 
     /* Sixteen colours do not mix: a tint of one is the colour itself, and text in it would vanish. */
     &:ansi .frame-table--header-cursor { background: transparent; text-style: reverse; }

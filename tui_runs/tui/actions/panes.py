@@ -9,7 +9,7 @@ from textual import events, on
 
 from tui_runs.analysis.chart_choices import Spread
 from tui_runs.frames.catalog import RunKey
-from tui_runs.tui.dialog_actions import DialogActions
+from tui_runs.tui.actions.dialogs import DialogActions
 from tui_runs.tui.runs_view import RunsView
 from tui_runs.tui.widgets.below import Below
 from tui_runs.tui.widgets.chart_grid import ChartGrid

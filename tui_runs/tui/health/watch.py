@@ -1,6 +1,6 @@
 """Watches over the runs that are running: what is told of them comes in, what is wrong with them comes out.
 
-It belongs to one thread, which may read stores; `tui_runs.tui.health_reader` is that thread.
+It belongs to one thread, which may read stores; `tui_runs.tui.health.reader` is that thread.
 
 Silence is not measured by the clock on the wall. How old the last write of a run is when it is first heard of, that
 clock says; from then on only time counts in which this program was awake and followed the run's source, and every
@@ -29,8 +29,8 @@ from tui_runs.analysis.health_rules import OF_POINTS, HealthRules, Kind
 from tui_runs.analysis.ranking import by_interest, counts, is_system
 from tui_runs.errors import SourceLostError
 from tui_runs.frames.catalog import RunKey
-from tui_runs.tui.health_curves import RunCurves
-from tui_runs.tui.health_logs import read_last_words
+from tui_runs.tui.health.curves import RunCurves
+from tui_runs.tui.health.logs import read_last_words
 
 MOST_RUNS: Final = 20
 """Running runs whose points are read, those that wrote last."""

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from tui_runs.adapter import Source
 from tui_runs.analysis.health_rules import HealthRules
-from tui_runs.tui.health_watch import Findings, HealthWatch
+from tui_runs.tui.health.watch import Findings, HealthWatch
 from tui_runs.tui.messages import HealthRead, ReaderFailed
 
 Tell = Callable[[HealthWatch], None]

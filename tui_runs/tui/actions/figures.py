@@ -12,9 +12,9 @@ from tui_runs.analysis.ranking import by_interest
 from tui_runs.conditions import Condition, Either
 from tui_runs.errors import QueryError
 from tui_runs.frames.selection import known_columns
-from tui_runs.tui.chart_actions import ChartActions
-from tui_runs.tui.figure_state import FigureKind, FigureState
-from tui_runs.tui.pane_actions import PaneActions
+from tui_runs.tui.actions.charts import ChartActions
+from tui_runs.tui.actions.panes import PaneActions
+from tui_runs.tui.figures.state import FigureKind, FigureState
 from tui_runs.tui.runs_view import RunsView
 from tui_runs.tui.widgets.figure_view import FigureSubject
 from tui_runs.tui.widgets.figures_pane import FiguresPane

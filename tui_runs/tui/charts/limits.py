@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from tui_runs.analysis import literals
 from tui_runs.errors import UsageError
-from tui_runs.tui.charting import MOST_CHARTS, ChartState, Span, YScale, Zoom
+from tui_runs.tui.charts.state import MOST_CHARTS, ChartState, Span, YScale, Zoom
 
 Kind = Literal["number", "duration", "time"]
 

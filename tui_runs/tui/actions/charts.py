@@ -9,7 +9,7 @@ from tui_runs.analysis.chart_choices import Spread, XAxis
 
 if TYPE_CHECKING:
     from tui_runs.tui.app import TuiRunsApp
-    from tui_runs.tui.charting import ChartState
+    from tui_runs.tui.charts.state import ChartState
     from tui_runs.tui.widgets.below import Below
     from tui_runs.tui.widgets.charts_pane import ChartsPane
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tui_runs.analysis.groups import COUNT, statistic
 from tui_runs.display import moment
 from tui_runs.frames.catalog import RunKey
-from tui_runs.tui.table_actions import TableActions
+from tui_runs.tui.actions.table import TableActions
 
 if TYPE_CHECKING:
     from tui_runs.tui.exporting import Exported

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tui_runs.analysis.chart_choices import Smoothing, Spread, XAxis, parse_smoothing
 from tui_runs.errors import UsageError
-from tui_runs.tui.charting import MOST_CHARTS, ChartSize, ChartState, Span, YScale, Zoom
+from tui_runs.tui.charts.state import MOST_CHARTS, ChartSize, ChartState, Span, YScale, Zoom
 
 _Choice = TypeVar("_Choice", bound=Enum)
 

@@ -13,7 +13,7 @@ import polars as pl
 from tui_runs.analysis.chart_choices import Smoothing, XAxis
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import Histories, SeriesKey
-from tui_runs.tui.charting import ChartState, Span, YScale
+from tui_runs.tui.charts.state import ChartState, Span, YScale
 from tui_runs.tui.marks import Look
 from tui_runs.tui.widgets.chart import Picture
 from tui_runs.tui.widgets.columns import Cell

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from tui_runs.analysis.health import Event
 from tui_runs.analysis.health_rules import KINDS, Kind
 from tui_runs.frames.catalog import RunKey
-from tui_runs.tui.health_watch import Findings
+from tui_runs.tui.health.watch import Findings
 from tui_runs.tui.widgets.columns import Cell
 
 _SIGNS: Final[Mapping[Kind, Cell]] = {

@@ -9,9 +9,9 @@ from textual.message import Message
 from tui_runs.analysis.direction import Direction
 from tui_runs.config import Config
 from tui_runs.frames.workspace import Workspace
-from tui_runs.tui.alerts import Alerts
-from tui_runs.tui.health_board import HealthBoard
-from tui_runs.tui.health_reader import HealthReader
+from tui_runs.tui.health.alerts import Alerts
+from tui_runs.tui.health.board import HealthBoard
+from tui_runs.tui.health.reader import HealthReader
 from tui_runs.tui.messages import AlertFailed, BatchRead, HealthRead, SourceChanged, SourceLost, SourceScanned
 
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 from tui_runs.display import MISSING, clip, duration, file_size, printable
 from tui_runs.strokes import Strokes, bar, level
-from tui_runs.tui.machine_trends import Trends
+from tui_runs.tui.machine.trends import Trends
 from tui_runs.tui.widgets.bars import Piece
 
 if TYPE_CHECKING:

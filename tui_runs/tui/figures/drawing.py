@@ -38,7 +38,7 @@ from tui_runs.drawing.raster import BRAILLE, Glyphs
 from tui_runs.drawing.readings import texts_apart, x_text
 from tui_runs.errors import UsageError
 from tui_runs.frames.catalog import RunKey
-from tui_runs.tui.figure_state import FigureKind, FigureState
+from tui_runs.tui.figures.state import FigureKind, FigureState
 
 Lines = list[list[Segment]]
 

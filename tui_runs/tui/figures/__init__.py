@@ -1,0 +1,1 @@
+"""Figures of all runs in view: what the user chose of them, and how they are drawn in a thread."""

@@ -1,0 +1,1 @@
+"""The machine for its pane: read in a thread, made into lines."""
