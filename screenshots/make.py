@@ -23,11 +23,16 @@ from pathlib import Path
 import cairosvg
 from textual.pilot import Pilot
 
+sys.path.append(str(Path(__file__).parents[1]))  # the tests know a machine that is the same every time
+
+from tests import machines
 from tui_runs.demo import write_store
 from tui_runs.frames.workspace import Workspace
 from tui_runs.sources.discover import find
 from tui_runs.tui.app import TuiRunsApp
+from tui_runs.tui.machine import sampler
 
+sampler.MachineWatch = lambda paths: machines.Machine(machines.snapshot(1000.0))  # type: ignore[assignment, misc]
 # Textual reads the first when an app is made.
 os.environ.update(TEXTUAL_ANIMATIONS="none", TZ="UTC", COLORTERM="truecolor", TERM="xterm-256color")
 time.tzset()
@@ -55,11 +60,13 @@ class Picture:
         name: of the files.
         size: columns and rows of the terminal.
         keys: pressed one after the other, each when the screen has come to rest.
+        machine: five minutes of a machine that was written down have passed.
     """
 
     name: str
     size: tuple[int, int]
     keys: Sequence[str] = ()
+    machine: bool = False
 
 
 BEST_OF_CIFAR = ("slash", *"cifar", "enter", "right", "right", "right", "right", "s")
@@ -78,6 +85,8 @@ PICTURES = (
     Picture("run", WIDE, ("down", "down", "down", "enter")),
     Picture("filter", WIDE, ("slash", *"val/loss < 0.22 and params.lr >= 1e-3", "enter", "space", "space", "x")),
     Picture("files", WIDE, ("down", "down", "4", "tab", "down")),
+    Picture("figures", WIDE, ("7", "7")),
+    Picture("system", WIDE, ("space", "6"), machine=True),
     Picture("help", WIDE, ("question_mark",)),
     Picture("small", SMALL),
     Picture("small-charts", SMALL, ("space", "space", "space", "tab")),
@@ -107,9 +116,22 @@ async def take(picture: Picture) -> str:
             await until(lambda: app.settled, pilot)
             await pilot.pause()
             await until(lambda: app.settled, pilot)
+        if picture.machine:
+            pass_minutes(app)
+            await until(lambda: app.settled, pilot)
+            await pilot.pause()
         svg = app.export_screenshot(title="tui-runs open ./mlruns")
     workspace.close()
     return portable(svg)
+
+
+def pass_minutes(app: TuiRunsApp) -> None:
+    """Let the System pane have seen five minutes of a machine on which the run under the cursor trains."""
+    assert app.main is not None
+    run = app.main.cursor_run
+    assert run is not None
+    for one in machines.minutes(2, runs={machines.TRAINING.pid: run}):
+        app.main.below.system.take(one)
 
 
 def portable(svg: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.nvml import GIB
 from tui_runs.machine.gpus import Gpu, GpuProcess, Gpus
-from tui_runs.machine.owners import Place, ProcessFacts
+from tui_runs.machine.owners import Place, ProcessFacts, RunClaim
 from tui_runs.machine.readings import Disk, Rates, Readings, Space
 from tui_runs.machine.watch import Snapshot
 
@@ -79,3 +79,24 @@ def minutes(gpus: int = 2, runs: dict[int, Place] | None = None) -> Iterator[Sna
     """Five minutes, a reading a second."""
     for second in range(300):
         yield snapshot(1000.0 + second, gpus, runs=runs)
+
+
+class Machine:
+    """Stands in for the machine: every reading is the same, and counted."""
+
+    def __init__(self, shown: Snapshot) -> None:
+        self.shown = shown
+        self.reads = 0
+        self.told: tuple[Sequence[str], Sequence[RunClaim]] = ((), ())
+
+    def __call__(self, paths: Sequence[str]) -> Machine:
+        self.told = paths, ()
+        return self
+
+    def read(self, runs: Sequence[RunClaim]) -> Snapshot:
+        self.reads += 1
+        self.told = self.told[0], runs
+        return self.shown
+
+    def close(self) -> None:
+        pass

@@ -132,7 +132,7 @@ class TestCharts:
             screen = main_of(pilot)
             assert len(screen.marks.runs) == 2
             names = pilot.app.workspace.catalog.names(screen.marks.runs)
-            legend = next(line for line in text_of(pilot).splitlines() if "━━" in line)
+            legend = next(line for line in text_of(pilot).splitlines() if line.startswith(" ━━"))
             assert all(name in legend for name in names.values())
             colours = list(screen.table.marks.values())
             assert len(set(colours)) == 2

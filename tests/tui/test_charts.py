@@ -153,7 +153,7 @@ class TestCursor:
     ) -> None:
         async with opened() as pilot:
             await press(pilot, "space", "space", "w", "plus", "comma", "less_than_sign")
-            lines = [line for line in text_of(pilot).splitlines() if "━━" in line]
+            lines = [line for line in text_of(pilot).splitlines() if line.startswith(" ━━")]
             assert len(lines) == 2
             assert all("smoothed" in line and "lr=" in line for line in lines)
 

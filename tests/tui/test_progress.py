@@ -245,7 +245,7 @@ class TestProgress:
             assert "/s" in next(line for line in text_of(pilot).splitlines() if "▶ running  " in line)
             with (path / "metrics" / "train" / "loss").open("a") as file:
                 file.write(f"1795262400000 0.5 {total}\n")
-            await until(pilot, lambda: "███████ 100%" in text_of(pilot))
+            await until(pilot, lambda: "━━━━━━━ 100%" in text_of(pilot))
             frame = main_of(pilot).table.frame.filter(pl.col("run_id") == run.run_id)
             assert frame["progress"].to_list() == [1.0]
             await settle(pilot)

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher
 
-from tests.machines import TRAINING, minutes, snapshot
+from tests.machines import TRAINING, Machine, minutes, snapshot
 from tests.tui.conftest import NOW, Opened, settle, text_of, until
 from tests.tui.test_app import main_of
 from tests.tui.test_snapshots import Compare, pressing
@@ -26,27 +26,6 @@ from tui_runs.tui.machine import sampler
 from tui_runs.tui.screens.failure import FailureScreen
 from tui_runs.tui.widgets import system_pane
 from tui_runs.tui.widgets.system_pane import SystemPane
-
-
-class Machine:
-    """Stands in for the machine: every reading is the same, and counted."""
-
-    def __init__(self, shown: Snapshot) -> None:
-        self.shown = shown
-        self.reads = 0
-        self.told: tuple[Sequence[str], Sequence[RunClaim]] = ((), ())
-
-    def __call__(self, paths: Sequence[str]) -> Machine:
-        self.told = paths, ()
-        return self
-
-    def read(self, runs: Sequence[RunClaim]) -> Snapshot:
-        self.reads += 1
-        self.told = self.told[0], runs
-        return self.shown
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture

@@ -14,17 +14,19 @@ from tests.tui.terminal import Terminal
 
 _WRITER = """
 import sys
+import time
 from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
 client = MlflowClient("file://" + sys.argv[1])
 experiment = client.create_experiment("terminal")
+began = time.time_ns() // 1_000_000 - 300_000  # longer ago, and the run that goes on would be stale
 runs = []
 for number, name in enumerate(["alpha-run", "beta-run", "gamma-run"]):
-    run = client.create_run(experiment, run_name=name, start_time=1_790_000_000_000 + number * 60_000)
+    run = client.create_run(experiment, run_name=name, start_time=began + number * 60_000)
     client.log_batch(
         run.info.run_id,
-        metrics=[Metric("loss", 3.0 - number + 1 / (1 + step), 1_790_000_000_000 + step, step) for step in range(200)],
+        metrics=[Metric("loss", 3.0 - number + 1 / (1 + step), began + step, step) for step in range(200)],
     )
     client.log_param(run.info.run_id, "lr", 10.0 ** -number)
     runs.append(run.info.run_id)

@@ -71,7 +71,10 @@ class HealthScreen(ModalScreen[RunKey | None]):
     def on_mount(self) -> None:
         """Ages tick, as in the table of runs."""
         table = self.query_one(EventList)
-        table.empty_message = ["Nothing is wrong.", "NaN, diverging, stale, crashed and plateau would stand here"]
+        table.empty_message = [
+            "Nothing is wrong.",
+            "No training is NaN, diverges, stands still or is silent, and none crashed within a day",
+        ]
         table.focus()
         columns = [
             TableColumn("when", "when", self._whens, "right", width=8),

@@ -59,7 +59,7 @@ FrameView {
     .frame-table--strong { text-style: bold; }
     .frame-table--accent { color: $text-primary; }
     .frame-table--best { color: $text-success; text-style: bold; }
-    .frame-table--faint { color: $faint; }
+    .frame-table--faint { color: $foreground 20%; }
     .frame-table--fresh { color: $text-success; text-style: bold; }
     .frame-table--glow-3 { background: $warning 28%; }
     .frame-table--glow-2 { background: $warning 18%; }
