@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from tui_runs.display import clip, how_long_ago
 from tui_runs.frames.workspace import SourceState, Workspace
@@ -57,8 +58,14 @@ def status_pieces(
     if not following:
         right.append(Piece("not following  ", "warn", "follow"))
     if workspace.updated is not None:
-        right.append(Piece(f"updated {how_long_ago(workspace.updated, workspace.now())} ", "muted"))
+        right.append(Piece(f"updated {_how_long_ago(workspace.updated, workspace.now())} ", "muted"))
     return left, right
+
+
+def _how_long_ago(then: datetime, now: datetime) -> str:
+    """After ten seconds in steps of ten: a line that says something else each second is painted each second."""
+    seconds = (now - then).total_seconds()
+    return how_long_ago(then, now - timedelta(seconds=seconds % 10) if seconds >= 10 else now)
 
 
 def pane_tabs(pane: str, marked: int, has_run: bool, compared: Sequence[str] = ()) -> tuple[list[Piece], list[Piece]]:

@@ -82,9 +82,10 @@ class Bar(Widget):
         return Strip([*left, Segment(" " * gap, ground), *right], width)
 
     def _segments(self, pieces: Sequence[Piece], room: int) -> list[Segment]:
-        """As much of the pieces as fits, and an ellipsis where something did not."""
+        """As much of the pieces as fits, and an ellipsis where something did not; no key without what it does."""
         segments: list[Segment] = []
         used = 0
+        action = ""
         for piece in pieces:
             text = printable(piece.text)
             length = cell_len(text)
@@ -94,9 +95,12 @@ class Bar(Widget):
             if used + length > room:
                 if room - used > 1:
                     segments.append(Segment(set_cell_size(text, room - used - 1) + "…", style))
+                elif action and action == piece.action:
+                    segments.pop()
                 break
             segments.append(Segment(text, style))
             used += length
+            action = piece.action
         return segments
 
     def _look(self, name: str) -> Style:
