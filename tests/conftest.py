@@ -38,7 +38,7 @@ _NAMING = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLO
 
 # The same examples at every run, however slow the machine. HYPOTHESIS_PROFILE=hunt looks for new ones, for minutes.
 _UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("steady", max_examples=60, derandomize=True, **_UNTIMED)
+settings.register_profile("steady", max_examples=30, derandomize=True, **_UNTIMED)
 settings.register_profile("hunt", max_examples=5000, **_UNTIMED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 

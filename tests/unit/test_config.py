@@ -51,7 +51,7 @@ def test_everything_at_once() -> None:
     assert config.health == HealthRules(stale_after=5400, plateau=False, disk_gb=5)
     assert config.alerts == AlertSettings(True, "both", ("notify-send", "a run", "--urgency=low"))
     assert config.keys == {"runs.sort": "o", "runs.filter": "ctrl+f"}
-    assert config.rules_for("./mlruns", "/work/mlruns").stale_after == 30
+    assert config.rules_for("./mlruns", "/srv/mlruns").stale_after == 30
     assert config.rules_for("./x", "/data/x") == HealthRules(stale_after=5400, plateau=False, disk_gb=5, nan=False)
     assert config.rules_for("./x", "/other/x") == config.health
 

@@ -475,6 +475,20 @@ class TestSparkline:
         values[400:600] = NAN
         assert [place for place, character in enumerate(sparkline(values, 10)) if character == " "] == [4, 5]
 
+    @given(st.lists(st.floats(allow_nan=False, width=32), min_size=1, max_size=100), st.integers(1, 40))
+    def test_without_braille_every_cell_is_as_high_as_its_values(self, values, width):
+        line = sparkline(np.array(values, float), width, "_.-=+*#")
+        assert len(line) == width
+        assert set(line) <= set("_.-=+*# ")
+        finite = [value for value in values if np.isfinite(value)]
+        if len(values) == len(finite) == width and max(values) > min(values):
+            assert line[values.index(max(values))] == "#"
+            assert line[values.index(min(values))] == "_"
+
+    def test_without_braille(self):
+        assert sparkline(np.arange(7.0), 7, "_.-=+*#") == "_.-=+*#"
+        assert sparkline(np.array([0.0, NAN, 9.0]), 3, "_#") == "_ #"
+
     def test_a_steep_line_holds_together(self):
         assert sparkline(np.repeat([0.0, 9.0], 50), 4) == "⣀⣀⠏⠉"
 

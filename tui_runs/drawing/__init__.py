@@ -18,7 +18,8 @@ from tui_runs.analysis.reduction import Series
 from tui_runs.drawing.chart import MIN_HEIGHT, MIN_WIDTH, Area, Drawing, chart_area, draw_chart
 from tui_runs.drawing.colours import FEW_COLOURS, RUN_COLOURS, blended, colour_slot, run_looks
 from tui_runs.drawing.contents import Axes, Curve, Ribbon, Undrawn, count_undrawn, not_shown
-from tui_runs.drawing.raster import ASCII, BLOCKS, BRAILLE, DASHES, HALVES, Glyphs, sparkline
+from tui_runs.drawing.raster import ASCII, BLOCKS, BRAILLE, DASHES, HALVES, Glyphs
+from tui_runs.drawing.sparks import sparkline
 
 __all__ = [
     "ASCII",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import polars as pl
 from tui_runs.analysis.chart_choices import Smoothing, XAxis
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import Histories, SeriesKey
+from tui_runs.strokes import LINES, strokes_for
 from tui_runs.tui.charts.state import ChartState, Span, YScale
 from tui_runs.tui.marks import Look
 from tui_runs.tui.widgets.chart import Picture
@@ -227,6 +229,7 @@ def trend_cells(
     window: pl.DataFrame, metric: str, histories: Histories, colours: Mapping[RunKey, Look], width: int
 ) -> list[Cell]:
     """The trend column of some rows: the whole run's curve of a metric in one line, where its points are held."""
+    strokes = strokes_for(os.environ)
     cells = []
     for source, run_id in window.select("source", "run_id").iter_rows():
         points = histories.points(SeriesKey(source, run_id, metric))
@@ -236,5 +239,6 @@ def trend_cells(
         from tui_runs.drawing import sparkline  # noqa: PLC0415  imports numpy, which the first rows do not need
 
         look = colours.get(RunKey(source, run_id))
-        cells.append(Cell(sparkline(points["value"].to_numpy(), width), look.colour if look else "muted"))
+        line = sparkline(points["value"].to_numpy(), width, "" if strokes is LINES else strokes.levels)
+        cells.append(Cell(line, look.colour if look else "muted"))
     return cells
