@@ -81,7 +81,7 @@ def _averaged(values: Floats, columns: int) -> Floats:
 
 def _stretched(values: Floats, columns: int) -> Floats:
     """Values between the values, or, where some are missing, the nearest of them."""
-    places = np.arange(columns) * ((len(values) - 1) / (columns - 1))
+    places = np.arange(columns) * ((len(values) - 1) / max(columns - 1, 1))
     if np.isfinite(values).all():
         between: Floats = np.interp(places, np.arange(len(values)), values)
         return between
