@@ -5,9 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from tui_runs.errors import UsageError
+
+
+class Circle(Enum):
+    """Choices that a key goes through."""
+
+    @property
+    def next(self) -> Self:
+        """The one after this, in a circle."""
+        kinds = list(type(self))
+        return kinds[(kinds.index(self) + 1) % len(kinds)]
 
 
 class XAxis(Enum):
@@ -39,7 +49,7 @@ class Spread(Enum):
     DEVIATION = "mean ± std"
 
 
-class Kind(Enum):
+class Kind(Circle):
     """How to smooth; the value is what `--smooth` calls it."""
 
     NONE = "none"
@@ -47,12 +57,6 @@ class Kind(Enum):
     TIME_EMA = "time-ema"
     MEAN = "mean"
     GAUSSIAN = "gaussian"
-
-    @property
-    def next(self) -> Kind:
-        """The one after this, in a circle."""
-        kinds = list(Kind)
-        return kinds[(kinds.index(self) + 1) % len(kinds)]
 
 
 _WEIGHTS: Final = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)

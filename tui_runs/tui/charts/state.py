@@ -5,42 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Final, NamedTuple
 
-from tui_runs.analysis.chart_choices import Smoothing, Spread, XAxis
+from tui_runs.analysis.chart_choices import Circle, Smoothing, Spread, XAxis
 
 Span = tuple[float, float]
 MOST_CHARTS: Final = 36
 """Charts on a page."""
 
 
-class YScale(Enum):
+class YScale(Circle):
     """How values become heights; the value is what a title says."""
 
     LINEAR = ""
     LOG = "log y"
     SYMLOG = "symlog y"
 
-    @property
-    def next(self) -> YScale:
-        """The one after this, in a circle."""
-        kinds = list(YScale)
-        return kinds[(kinds.index(self) + 1) % len(kinds)]
 
-
-class ChartSize(Enum):
+class ChartSize(Circle):
     """How large charts are: the least cells that each one wants."""
 
     NORMAL = (38, 9)
     SMALL = (25, 6)
     LARGE = (64, 14)
-
-    @property
-    def next(self) -> ChartSize:
-        """The one after this, in a circle."""
-        kinds = list(ChartSize)
-        return kinds[(kinds.index(self) + 1) % len(kinds)]
 
 
 class Zoom(NamedTuple):

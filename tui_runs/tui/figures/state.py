@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
+from tui_runs.analysis.chart_choices import Circle
 from tui_runs.analysis.columns import split_aggregate
 
 
-class FigureKind(Enum):
+class FigureKind(Circle):
     """The kinds of figures; the value is what a file says."""
 
     SCATTER = "scatter"
     PARALLEL = "parallel"
     BOX = "box"
     HISTOGRAM = "histogram"
-
-    @property
-    def next(self) -> FigureKind:
-        """The one after this, in a circle."""
-        kinds = list(FigureKind)
-        return kinds[(kinds.index(self) + 1) % len(kinds)]
 
 
 @dataclass(frozen=True, slots=True)
