@@ -8,6 +8,7 @@ from typing import Final
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
+from textual.geometry import Size
 from textual.message import Message
 
 from tui_runs.tui.charts.state import MOST_CHARTS, ChartSize, ChartState, best_rows
@@ -45,6 +46,7 @@ class ChartGrid(Vertical):
         self._single = False
         self._chart_size = ChartSize.NORMAL
         self._grid = (0, 0)
+        self._measured = Size(0, 0)
 
     def compose(self) -> ComposeResult:
         """The legend and the grid; the charts are made as there is room."""
@@ -83,7 +85,8 @@ class ChartGrid(Vertical):
         first = self._metrics[self._first] if self._first < len(self._metrics) else ""
         self._metrics = tuple(metrics)
         wish = state.single, state.size, state.grid
-        if wish != (self._single, self._chart_size, self._grid):
+        # While the table grows sizes change several times in a moment: what was measured last may be too much by now.
+        if wish != (self._single, self._chart_size, self._grid) or self.size != self._measured:
             self._single, self._chart_size, self._grid = wish
             self._measure()
         place = self._metrics.index(first) if first in self._metrics else 0
@@ -130,6 +133,7 @@ class ChartGrid(Vertical):
             self.post_message(self.PageChanged())
 
     def _measure(self) -> None:
+        self._measured = self.size
         columns, rows = self._room(self._chart_size.value)
         most = MOST_CHARTS
         if self._single:
