@@ -148,7 +148,7 @@ class TestContract(AdapterContract):
     @pytest.mark.skip("only what it opens is another than MlflowAdapter's")
     def test_is_registered_under_its_name(self, adapter: Any) -> None: ...
 
-    @pytest.mark.skip("as above")
+    @pytest.mark.skip("it is the same module as MlflowAdapter's")
     def test_importing_its_module_is_light(self) -> None: ...
 
     @pytest.mark.skip("a process of another user cannot import this module")
