@@ -109,13 +109,13 @@ class LocalArtifacts(Protocol):
     """A source whose runs' files lie on this machine."""
 
     def artifact_path(self, run_id: str, path: str) -> str:
-        """Where a file is, for a program that is to read it: an absolute path.
+        """Where a file or directory is, for a program that is to read it: an absolute path.
 
-        At the time of asking it is a regular file in the run's own directory, and no link leads to it.
+        At the time of asking it lies in the run's own directory, and no link leads to it.
 
         Args:
             run_id: whose.
-            path: as listed; a directory may be asked for too.
+            path: as listed.
 
         Raises:
             ArtifactError: it is not there, or not of this run.

@@ -94,8 +94,7 @@ class LocalFiles:
         Raises:
             ArtifactError: it is not there, not a regular file inside the run's directory, or cannot be read.
         """
-        if self.start is None and self.problem is not None:
-            raise ArtifactError(printable(f"{self.problem.uri}: {self.problem.what}"), self.problem.remedy)
+        self._refuse_unreachable()
         try:
             with self._opened(_parts(path), 0) as descriptor:
                 status = os.fstat(descriptor)
@@ -123,6 +122,7 @@ class LocalFiles:
         Raises:
             ArtifactError: it is not there, or not inside the run's directory.
         """
+        self._refuse_unreachable()
         try:
             with self._opened(_parts(path), 0):
                 names = [_UNDECODABLE.sub(_undecoded, name) for name in path.split("/")]
@@ -141,6 +141,15 @@ class LocalFiles:
                 return any(True for _ in entries)
         except OSError:
             return False
+
+    def _refuse_unreachable(self) -> None:
+        """Say why the files are out of reach, where that is known.
+
+        Raises:
+            ArtifactError: they are.
+        """
+        if self.start is None and self.problem is not None:
+            raise ArtifactError(printable(f"{self.problem.uri}: {self.problem.what}"), self.problem.remedy)
 
     def _path(self, path: str) -> str:
         return encodable(os.path.join(self.start or "", *self.names, *path.split("/"))).rstrip("/")

@@ -43,7 +43,7 @@ from tui_runs_mlflow.meta_files import (
     text_of,
     whole_of,
 )
-from tui_runs_mlflow.run_files import META_REMEDY, problem_with, read_file, read_texts, unreadable, walk_files
+from tui_runs_mlflow.run_files import META_REMEDY, problem_with, read_end, read_file, read_texts, unreadable, walk_files
 
 _METRIC_TAIL: Final = 1 << 18
 """Bytes of the end of a model's metric file that are read: 4,000 lines, 5 ms."""
@@ -279,13 +279,9 @@ def _tail(path: str) -> bytes:
     Raises:
         OSError: it cannot be read, or is not a regular file.
     """
-    data = read_file(path, _METRIC_TAIL)
-    if len(data) == _METRIC_TAIL:
-        with open(path, "rb", buffering=0) as file:
-            file.seek(-_METRIC_TAIL, os.SEEK_END)
-            data = file.read(_METRIC_TAIL)
-        data = data[data.find(b"\n") + 1 :]
-    return data[: data.rfind(b"\n") + 1]
+    data, start = read_end(path, _METRIC_TAIL)
+    first = data.find(b"\n") + 1 if start else 0
+    return data[first : data.rfind(b"\n") + 1]
 
 
 def _metric_of(key: str, line: bytes) -> ModelMetric | None:

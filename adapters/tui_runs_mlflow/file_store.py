@@ -31,7 +31,7 @@ from tui_runs_mlflow.metric_series import MetricSeries, read_whole
 from tui_runs_mlflow.portions import Portion, Portions, RunDir
 from tui_runs_mlflow.run_batches import RunRead, make_batch
 from tui_runs_mlflow.run_files import unreadable, walk_files
-from tui_runs_mlflow.seen import KnownRun, Seen
+from tui_runs_mlflow.seen import Seen
 from tui_runs_mlflow.snapshot import NOTHING, Snapshot
 from tui_runs_mlflow.store_changes import StoreFollower, store_lost
 from tui_runs_mlflow.store_layout import ExperimentDir, find_experiments, find_runs
@@ -63,10 +63,7 @@ class FileStore:
         self._only = only
         self._with_deleted = with_deleted
         self._closed = threading.Event()
-        self._directories: dict[str, str] = {}
-        self._known: dict[str, KnownRun] = {}
-        self._troubles: dict[str, Problem] = {}
-        self._experiments: dict[str, ExperimentDir] = {}
+        self._seen = Seen()
         self._follower: StoreFollower | None = None
         self._details = FileDetails(root)
         try:
@@ -84,11 +81,11 @@ class FileStore:
         todo = self._list_runs(problems)
         total = len(todo)
         snapshot = self._cache.load() if self._cache else NOTHING
-        keeper = Keeper(snapshot, self._known) if self._cache else None
+        keeper = Keeper(snapshot, self._seen.known) if self._cache else None
         portions = Portions(
             snapshot,
-            self._known,
-            self._directories,
+            self._seen.known,
+            self._seen.directories,
             self._closed,
             with_deleted=self._with_deleted,
             with_stamps=keeper is not None,
@@ -116,11 +113,10 @@ class FileStore:
             experiments = find_experiments(self.root, problems, self._only)
         except OSError:
             raise store_lost(self.root) from None
-        self._troubles = {problem.uri: problem for problem in problems}
-        self._experiments = {experiment.directory: experiment for experiment in experiments}
-        for experiment in experiments:
-            if experiment.deleted and not self._with_deleted:
-                continue
+        self._seen.troubles = {problem.uri: problem for problem in problems}
+        shown = [experiment for experiment in experiments if self._with_deleted or not experiment.deleted]
+        self._seen.experiments = {experiment.directory: experiment for experiment in shown}
+        for experiment in shown:
             try:
                 found += [(when, path, experiment) for when, path in find_runs(experiment.directory)]
             except OSError as error:
@@ -164,7 +160,7 @@ class FileStore:
     def _metric_files(self, run_ids: Sequence[str], wanted: frozenset[str] | None) -> Iterator[tuple[SeriesId, str]]:
         ignored: list[Problem] = []  # the scan has reported them
         for run_id in run_ids:
-            directory = self._directories.get(run_id)
+            directory = self._seen.directories.get(run_id)
             if directory is None:
                 continue
             metrics = os.path.join(directory, "metrics")
@@ -177,8 +173,7 @@ class FileStore:
 
     def follow(self, focus: Focus) -> Iterator[Change]:
         """Watch running and looked-at runs closely, the others by their meta.yaml. See `tui_runs.adapter.Source`."""
-        seen = Seen(self._directories, self._known, self._experiments, self._troubles)
-        follower = StoreFollower(self.root, self._only, self._with_deleted, seen)
+        follower = StoreFollower(self.root, self._only, self._with_deleted, self._seen)
         self._follower = follower
         if self._closed.is_set():
             follower.close()
@@ -188,7 +183,8 @@ class FileStore:
         """Read datasets, models and their versions, the experiment. See `tui_runs.capabilities.Detailed`."""
         if not os.path.isdir(self.root):
             raise store_lost(self.root)
-        return self._details.read({one: self._directories[one] for one in run_ids if one in self._directories})
+        directories = self._seen.directories
+        return self._details.read({one: directories[one] for one in run_ids if one in directories})
 
     def artifacts(self, run_id: str, directory: str = "") -> Artifacts:
         """List a directory of a run's artifacts. See `tui_runs.capabilities.WithArtifacts`."""
@@ -203,7 +199,7 @@ class FileStore:
         return self._artifacts_of(run_id).local_path(path)
 
     def _artifacts_of(self, run_id: str) -> LocalFiles:
-        directory = self._directories.get(run_id)
+        directory = self._seen.directories.get(run_id)
         return LocalFiles(None) if directory is None else artifacts_in_file_store(self.root, directory)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
@@ -13,7 +14,7 @@ from tui_runs.adapter import Problem, RunBatch
 from tui_runs.follow import read_appended
 from tui_runs.schema import METRICS, PARAMS, RUNS, conform, empty
 from tui_runs_mlflow.metric_lines import BadLines, parse_points, summarise, time_of
-from tui_runs_mlflow.run_files import problem_with
+from tui_runs_mlflow.run_files import problem_with, unreadable
 
 _CHUNK: Final = 16 << 20
 
@@ -75,8 +76,10 @@ def advance(series: Sequence[MetricSeries], problems: list[Problem]) -> tuple[li
             break
         try:
             appended = read_appended(one.path, one.offset, budget)
-        except OSError:
-            continue  # gone: the run's directory says the rest
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                problems.append(unreadable(one.path, error))
+            continue  # else it is gone: the run's directory says the rest
         if appended.restarted:
             one.summary = None
         one.offset = appended.offset

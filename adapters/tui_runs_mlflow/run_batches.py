@@ -24,6 +24,7 @@ from tui_runs_mlflow.run_files import (
     RunMeta,
     parts_of,
     problem_with,
+    read_end,
     read_run_meta,
     unreadable,
     walk_files,
@@ -213,10 +214,8 @@ def read_metric_file(key: str, path: str, stamps: FileStamps | None = None) -> M
     if len(data) < WHOLE_FILE:
         end = data.rfind(b"\n") + 1
         return MetricFile(encodable(key), path, data if end == len(data) else data[:end], end, whole=True)
-    with open(path, "rb", buffering=0) as file:
-        start = file.seek(-_TAIL, os.SEEK_END)
-        tail = file.read(_TAIL)
-    first, last = tail.find(b"\n") + 1, tail.rfind(b"\n") + 1
+    tail, start = read_end(path, _TAIL)
+    first, last = tail.find(b"\n") + 1 if start else 0, tail.rfind(b"\n") + 1
     return MetricFile(encodable(key), path, tail[first:last], start + last, whole=False)
 
 

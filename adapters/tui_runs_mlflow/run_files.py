@@ -64,6 +64,20 @@ def read_file(path: str, limit: int = TEXT_LIMIT) -> bytes:
         os.close(descriptor)
 
 
+def read_end(path: str, limit: int) -> tuple[bytes, int]:
+    """Read a regular file's last `limit` bytes, or all of a shorter one; also gives where in the file they begin.
+
+    Raises:
+        OSError: it cannot be opened or read, or is a directory, a link or a pipe.
+    """
+    descriptor = os.open(path, _OPEN)
+    try:
+        start = os.lseek(descriptor, max(0, os.fstat(descriptor).st_size - limit), os.SEEK_SET)
+        return os.read(descriptor, limit), start
+    finally:
+        os.close(descriptor)
+
+
 def walk_files(directory: str, problems: list[Problem]) -> Iterator[tuple[str, str]]:
     """Every file below a directory as (key, path): the key is the path from `directory`, with / between parts.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tui_runs.adapter import Problem
 from tui_runs_mlflow.run_batches import RunRead
@@ -50,16 +50,16 @@ def known_run(run: RunRead) -> KnownRun:
 
 @dataclass(slots=True)
 class Seen:
-    """What a scan has seen of a store.
+    """What has been said of a store: by its scan, and by each of its followers in turn.
 
     Args:
-        directories: where each run lies, by run id; the follower keeps it up to date.
-        known: what was said of each run, by directory; the follower keeps it up to date.
-        experiments: by directory, the deleted ones too.
+        directories: where each run lies, by run id.
+        known: each run, by directory.
+        experiments: by directory, the deleted ones too where these are shown.
         troubles: problems with experiments, by uri.
     """
 
-    directories: dict[str, str]
-    known: dict[str, KnownRun]
-    experiments: dict[str, ExperimentDir]
-    troubles: dict[str, Problem]
+    directories: dict[str, str] = field(default_factory=dict)
+    known: dict[str, KnownRun] = field(default_factory=dict)
+    experiments: dict[str, ExperimentDir] = field(default_factory=dict)
+    troubles: dict[str, Problem] = field(default_factory=dict)

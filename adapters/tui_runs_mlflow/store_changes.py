@@ -11,7 +11,7 @@ import functools
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -28,7 +28,6 @@ from tui_runs_mlflow.seen import Seen, known_run
 from tui_runs_mlflow.stamps import meta_stamp
 from tui_runs_mlflow.store_layout import (
     TRASH,
-    ExperimentDir,
     directories_besides,
     find_experiments,
     folders_of,
@@ -55,14 +54,14 @@ class StoreFollower(FileFollower):
         root: the store's directory.
         only: directory name of the one experiment wanted; None for all.
         with_deleted: deleted runs are shown.
-        seen: what has been said already.
+        seen: what has been said already; it is kept up to date.
     """
 
     def __init__(self, root: str, only: str | None, with_deleted: bool, seen: Seen) -> None:
         super().__init__()
-        self._root, self._only, self._with_deleted = root, only, with_deleted
+        self._root, self._only, self._with_deleted, self._seen = root, only, with_deleted, seen
         self._directories, self._known = seen.directories, seen.known
-        self._experiments, self._troubles = self._shown(seen.experiments.values()), seen.troubles
+        self._experiments, self._troubles = seen.experiments, seen.troubles
         self._strangers: dict[str, float] | None = None  # directories that are no experiments yet: when they came
         self._no_runs: set[str] = set()  # directories in experiments that stayed without a run
         self._close: set[str] = set()
@@ -145,15 +144,12 @@ class StoreFollower(FileFollower):
         self._news += [problem for uri, problem in self._troubles.items() if uri not in troubles]
         for uri in troubles.keys() - self._troubles.keys():  # the scan may have named its directory instead
             self._mended |= {uri, os.path.dirname(uri)}
-        self._experiments = self._shown(found)
+        self._experiments = {one.directory: one for one in found if self._with_deleted or not one.deleted}
         for path in self._experiments.keys() & before.keys():
             if encodable(os.path.join(path, "meta.yaml")) in self._troubles:  # being rewritten, perhaps: keep the name
                 self._experiments[path] = before[path]
         changed = {path for path, one in before.items() if self._experiments.get(path) != one}
         return {run for run in list(self._known) if os.path.dirname(run) in changed} if changed else set()
-
-    def _shown(self, experiments: Iterable[ExperimentDir]) -> dict[str, ExperimentDir]:
-        return {one.directory: one for one in experiments if self._with_deleted or not one.deleted}
 
     def _appeared_or_gone(self) -> set[str]:
         """Run directories that are new in the experiments, or no longer there."""
@@ -221,6 +217,7 @@ class StoreFollower(FileFollower):
             dirty, self._revisit = dirty | self._revisit, set()
             yield from self._refresh(dirty, self._close)
             dirty = set()
+        self._seen.experiments, self._seen.troubles = self._experiments, self._troubles  # now that it is said
 
     def _refresh(self, dirty: set[str], close: set[str]) -> Iterator[Change]:
         """Read these run directories again, and yield one change with all that differs."""

@@ -20,7 +20,7 @@ from tui_runs_wandb.fast_items import Heads, classify, decode_usual
 from tui_runs_wandb.fast_keys import Lookup
 from tui_runs_wandb.found import Found, numbers_in
 from tui_runs_wandb.keys import STEP, SYSTEM, TIMESTAMP, Keys
-from tui_runs_wandb.points import NO_TIME, Points, Rows, sort_points
+from tui_runs_wandb.points import NO_TIME, YEAR_10000, Points, Rows, sort_points
 from tui_runs_wandb.records import (
     Item,
     Kind,
@@ -178,7 +178,7 @@ def _history(content: bytes, record: int, row: int, at: int, keys: Keys, rows: R
 
 def _sample(content: bytes, row: int, at: int, keys: Keys, rows: Rows, found: Found) -> None:
     taken, items = decode_stats(content)
-    if taken is not None:
+    if taken is not None and 0 <= taken < YEAR_10000 * 1e6:
         rows.time[row] = taken
     values = [(SYSTEM + item.path[0], number_of(item.json or b"")) for item in items]
     found.add([(keys.number((key,)), row, value, at) for key, value in values if value is not None])
@@ -195,7 +195,7 @@ def _points(found: Found, rows: Rows) -> Points:
         key, row, value = key[order], row[order], value[order]
     steps = np.flatnonzero((key == STEP) & (np.abs(value) < 2.0**62))
     rows.step[row[steps]] = value[steps].astype(np.int64)
-    times = np.flatnonzero((key == TIMESTAMP) & (np.abs(value) < 2.0**42))
+    times = np.flatnonzero((key == TIMESTAMP) & (value >= 0) & (value < YEAR_10000))
     rows.time[row[times]] = np.rint(value[times] * 1e6).astype(np.int64)
     metrics = key > TIMESTAMP
     return sort_points(rows, key[metrics], row[metrics], value[metrics])

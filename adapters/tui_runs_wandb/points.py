@@ -14,6 +14,8 @@ Whole = NDArray[np.int64]
 
 NO_TIME: Final = np.iinfo(np.int64).min
 """Stands for a missing time."""
+YEAR_10000: Final = 253_402_300_800.0
+"""Seconds since 1970 to the first moment that is too late for Python's datetime; what lies before 1970 is no time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.adapters.contract import INF, NAN, NewRun, Points, StoreWriter
 from tests.adapters.metric_truth import Point
 
@@ -179,6 +181,23 @@ class HandMadeStore(StoreWriter):
 
     def remove_run(self, run_id: str) -> None:
         shutil.rmtree(self.run_dir(run_id))
+
+
+def exchange_when_opened(monkeypatch: pytest.MonkeyPatch, path: Path, by: Path, times: int = 1) -> None:
+    """Put a link to another file in a file's place at the moment at which it has been opened so many times."""
+    opened: list[str] = []
+    really_open = os.open
+
+    def open_and_exchange(name: Any, *arguments: Any, **more: Any) -> int:
+        descriptor = really_open(name, *arguments, **more)
+        if name == str(path):
+            opened.append(name)
+            if len(opened) == times:
+                path.unlink()
+                path.symlink_to(by)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_and_exchange)
 
 
 def run_meta(where: Path, run_id: str, **values: Any) -> bytes:

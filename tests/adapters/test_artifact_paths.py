@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.adapters.contract import StoreWriter
+from tests.adapters.mlflow_stores import HandMadeStore
+from tests.adapters.wandb_runs import WandbWriter
+from tui_runs.adapter import Adapter
 from tui_runs.capabilities import LocalArtifacts
 from tui_runs.errors import ArtifactError
 from tui_runs.local_files import LocalFiles
 from tui_runs_dirs import DirsAdapter
-from tui_runs_mlflow.database.store import DatabaseStore
-from tui_runs_mlflow.file_store import FileStore
-from tui_runs_wandb.local_store import LocalStore
+from tui_runs_mlflow import MlflowAdapter
+from tui_runs_wandb import WandbAdapter
 
 
 @pytest.fixture
@@ -38,13 +42,14 @@ def test_it_is_absolute(files: LocalFiles, tmp_path: Path, monkeypatch: pytest.M
     assert LocalFiles("run", ("files",)).local_path("deep/a b.txt") == str(tmp_path / "run/files/deep/a b.txt")
 
 
+def test_no_path_is_the_runs_own_directory(files: LocalFiles, tmp_path: Path) -> None:
+    assert files.local_path("") == str(tmp_path / "run" / "files")
+
+
 @pytest.mark.parametrize(
-    "path", ["link", "out/secret", "../secret", "deep/../../secret", "/etc/passwd", "pipe", "gone", ""]
+    "path", ["link", "out/secret", "../secret", "deep/../../secret", "/etc/passwd", "pipe", "gone"]
 )
 def test_nothing_else_has_one(files: LocalFiles, path: str) -> None:
-    if path == "":
-        assert files.local_path(path).endswith("files")  # the run's own directory
-        return
     with pytest.raises(ArtifactError, match="cannot be opened"):
         files.local_path(path)
 
@@ -59,9 +64,39 @@ def test_a_name_that_is_no_text(files: LocalFiles, tmp_path: Path) -> None:
     assert os.path.exists(files.local_path(name))
 
 
-@pytest.mark.parametrize("store", [DatabaseStore, FileStore, LocalStore])
-def test_local_stores_have_paths(store: type) -> None:
-    assert callable(getattr(store, "artifact_path", None))
+def _file_store(root: Path) -> tuple[StoreWriter, str, Path]:
+    writer = HandMadeStore(root / "mlruns")
+    run_id = writer.put_run("a" * 32)
+    return writer, run_id, writer.run_dir(run_id) / "artifacts"
+
+
+def _wandb(root: Path) -> tuple[StoreWriter, str, Path]:
+    writer = WandbWriter(root / "wandb")
+    run_id = writer.add_run("one")
+    return writer, run_id, writer.log_path(run_id).parent / "files"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "write"), [(MlflowAdapter, _file_store), (WandbAdapter, _wandb)], ids=["mlflow", "wandb"]
+)
+def test_of_a_local_store(
+    tmp_path: Path, adapter: type[Adapter], write: Callable[[Path], tuple[StoreWriter, str, Path]]
+) -> None:
+    writer, run_id, place = write(tmp_path)
+    place.mkdir(parents=True)
+    (place / "a.txt").write_text("alpha")
+    (tmp_path / "secret").write_text("secret")
+    os.symlink(tmp_path / "secret", place / "link")
+    source = adapter().open(writer.location, {})
+    try:
+        assert isinstance(source, LocalArtifacts)
+        assert [run for batch in source.scan() for run in batch.runs["run_id"]] == [run_id]
+        assert source.artifact_path(run_id, "a.txt") == str(place / "a.txt")
+        for run, path in ((run_id, "link"), (run_id, "../secret"), ("no such run", "a.txt")):
+            with pytest.raises(ArtifactError):
+                source.artifact_path(run, path)
+    finally:
+        source.close()
 
 
 def test_of_a_directory_store(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.adapters.ledger import Following, read_all
 from tui_runs.adapter import Focus, RunBatch
 from tui_runs.capabilities import Detailed
+from tui_runs.follow import follower
 from tui_runs.schema import DETAILS, HISTORY, METRICS, PARAMS, RUNS, TAGS, conform, empty
 from tui_runs_dirs import DirsAdapter, dir_store, known_collection
 from tui_runs_dirs.files import NotReadError, stamp_of
@@ -119,6 +120,7 @@ def test_status_by_the_age_of_the_last_write(place: Path) -> None:
 
 
 def test_run_ages_though_nothing_is_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "LOOK_SECONDS", 0.1)
     write(place, open=[1.0])
     source = DirsAdapter().open(str(place), {"stale-minutes": 30.0})
     following = Following(source, read_all(source), Focus())
@@ -135,6 +137,7 @@ def test_run_ages_though_nothing_is_written(place: Path, monkeypatch: pytest.Mon
 
 def test_what_could_not_be_read_is_tried_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database may be locked: no time of a write tells that it is not any more."""
+    monkeypatch.setattr(follower, "LOOK_SECONDS", 0.1)
     write(place, t0=[1.0])
     source = DirsAdapter().open(str(place), {})
     read = Trials.read

@@ -13,6 +13,7 @@ import pytest
 from tests.adapters.dirs_stores import csv_text
 from tests.adapters.ledger import Following, read_all
 from tui_runs.adapter import Focus, Source
+from tui_runs.follow import follower
 from tui_runs_dirs import DirsAdapter
 
 Follow = Callable[..., tuple[Source, Following]]
@@ -176,6 +177,7 @@ def test_json_that_stays_broken_is_said(
     tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch, ahead: bool
 ) -> None:
     monkeypatch.setattr("tui_runs_dirs.known_run._HALF_WRITTEN_SECONDS", 0.3)
+    monkeypatch.setattr(follower, "LOOK_SECONDS", 0.1)
     run = tmp_path / "a"
     run.mkdir()
     (run / "metrics.csv").write_text("epoch,loss\n0,1\n")

@@ -222,6 +222,12 @@ def test_times(tmp_path: Path, head: str, cells: list[str], moment: int) -> None
     assert stretch.frame["key"].unique().to_list() == ["loss"]
 
 
+@pytest.mark.parametrize("cell", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "9e10"])
+def test_a_time_that_no_calendar_has(tmp_path: Path, cell: str) -> None:
+    _, stretch = read(tmp_path, f"epoch,time,loss\n0,{cell},1\n1,{cell},2\n")
+    assert {2} == {len(stretch.frame["time"].to_list())}
+
+
 def test_seconds_from_the_start_are_a_metric(tmp_path: Path) -> None:
     points, stretch = read(tmp_path, "epoch,time,loss\n0,1.5,1\n1,3.5,2\n")
     assert points["time"] == [(0, "1.5"), (1, "3.5")]

@@ -165,12 +165,12 @@ class TestClocks:
         followed = follow(store)
         followed.begun()
         now = time.time
-        monkeypatch.setattr(time, "time", lambda: now() + by)
-        writer.append(run_id, "loss", LOSS[5:7])
-        followed.until(lambda said: said.count(run_id, "loss") == 7, "points after the jump")
-        late = writer.add_run("late", metrics={"loss": LOSS[:2]})
-        followed.until(lambda said: said.count(late, "loss") == 2, "a run after the jump")
-        monkeypatch.undo()
+        with monkeypatch.context() as jump:
+            jump.setattr(time, "time", lambda: now() + by)
+            writer.append(run_id, "loss", LOSS[5:7])
+            followed.until(lambda said: said.count(run_id, "loss") == 7, "points after the jump")
+            late = writer.add_run("late", metrics={"loss": LOSS[:2]})
+            followed.until(lambda said: said.count(late, "loss") == 2, "a run after the jump")
         writer.append(run_id, "loss", LOSS[7:9])
         followed.until(lambda said: said.count(run_id, "loss") == 9, "points after the jump back")
 
@@ -290,6 +290,25 @@ class TestPolling:
         assert followed.changes[-1].polling == ""
         store.writer.append(run_id, "loss", LOSS[6:7])
         followed.until(lambda said: said.count(run_id, "loss") == 7, "a point by events")
+
+    def test_what_was_said_is_taken_back_when_the_store_was_lost_meanwhile(
+        self, store: Store, follow: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make = events.make_notifier
+
+        def fail(paths: list[str]) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(events, "make_notifier", fail)
+        store.writer.add_run("one")
+        followed = follow(store)
+        followed.until(lambda said: WATCHES in said.problems, "that there are no watches")
+        bring_back = store.writer.lose()
+        followed.until(lambda _: followed.losses, "that it is lost")
+        monkeypatch.setattr(events, "make_notifier", make)
+        bring_back()
+        followed.until(lambda said: WATCHES not in said.problems, "that there are watches again")
+        assert followed.changes[-1].polling == ""
 
     def test_says_that_it_was_asked_to(self, store: Store, follow: Any) -> None:
         followed = follow(store, poll_seconds=0.05)

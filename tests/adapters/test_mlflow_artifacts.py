@@ -308,6 +308,15 @@ class TestWhereADatabaseSaysTheyAre:
         assert "bucket" in problem.uri or "bucket" not in uri
         assert "word" not in problem.uri
 
+    def test_of_a_file_elsewhere_reading_and_opening_say_the_same(self, tmp_path: Path) -> None:
+        files = local_artifacts(RUN, f"s3://bucket/7/{RUN}/artifacts", [str(tmp_path)])
+        said = []
+        for ask in (lambda: files.read_file("a", 9), lambda: files.local_path("a")):
+            with pytest.raises(ArtifactError, match="another machine") as caught:
+                ask()
+            said.append((caught.value.message, caught.value.remedy))
+        assert said[0] == said[1]
+
     @pytest.mark.parametrize(
         ("lies", "uri"),
         [

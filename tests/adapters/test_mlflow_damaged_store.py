@@ -16,7 +16,7 @@ import pytest
 from tests.adapters.contract import ODD, scan_as_nobody
 from tests.adapters.ledger import DEADLINE, Ledger, read_all, read_history
 from tests.adapters.metric_truth import Point, truth_of
-from tests.adapters.mlflow_stores import START, HandMadeStore, run_meta
+from tests.adapters.mlflow_stores import START, HandMadeStore, exchange_when_opened, run_meta
 from tui_runs.adapter import Source
 from tui_runs_mlflow import MlflowAdapter
 
@@ -375,6 +375,20 @@ class TestMetricFiles:
         assert BAD in ledger.runs
         assert all(len(problem.what) < 300 for problem in ledger.problems.values())
 
+    def test_long_file_with_a_line_that_is_no_point_by_its_length(
+        self, store: HandMadeStore, opened: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tui_runs.follow.LONGEST_LINE", 1 << 20)
+        store.put_run(BAD, metrics={"long": b"x" * (17 << 20) + b"\n" + LINES, "loss": LINES})
+        source = opened(store)
+        ledger = read_all(source)
+        assert_good_run_is_whole(ledger)
+        assert ledger.count(BAD, "loss") == 5
+        uri, what, _ = only_problem(ledger)
+        assert uri == str(store.run_dir(BAD) / "metrics" / "long")
+        assert "longer than 1 MiB" in what
+        assert [key for _, key in read_history(source, [BAD])[0]] == ["loss"]
+
     def test_bad_line_in_a_long_file_is_counted_in_the_whole_file(
         self, store: HandMadeStore, opened: Callable[..., Source]
     ) -> None:
@@ -438,6 +452,23 @@ class TestLinksAndSpecialFiles:
         assert uri == str(link)
         assert "link" in what
         assert read_history(source, [BAD])[0] == {}
+
+    def test_link_put_in_place_of_a_long_metric_file_is_not_followed(
+        self,
+        store: HandMadeStore,
+        opened: Callable[..., Source],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        store.put_run(BAD, metrics={"long": LINES * 50_000})
+        path, secret = store.run_dir(BAD) / "metrics" / "long", tmp_path / "secret"
+        secret.write_bytes(LINES.replace(b"0.5", b"0.7") * 50_000)
+        exchange_when_opened(monkeypatch, path, secret, times=2)  # for its first bytes, and for more of them
+        ledger = read_all(opened(store))
+        assert path.is_symlink()
+        assert BAD in ledger.runs
+        assert ledger.metrics.get((BAD, "long"), {}).get("last") is None
+        assert only_problem(ledger) == (str(path), "It is a symbolic link.", only_problem(ledger)[2])
 
     @pytest.mark.parametrize("part", ["params", "tags", "metrics"])
     def test_linked_directory_is_not_followed(

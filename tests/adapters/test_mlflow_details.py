@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.adapters.mlflow_stores import START
+from tests.adapters.mlflow_stores import START, exchange_when_opened
 from tui_runs.capabilities import Detailed, Details, WithArtifacts
 from tui_runs.errors import ArtifactError, SourceLostError
 from tui_runs.schema import DETAILS
@@ -509,6 +509,19 @@ class TestInFiles:
         path.write_text("".join(f"{START + step} {step / 4} {step} r\n" for step in range(30_000)))
         (row,) = (row for row in copied.rows("trained").values() if row.get("model id") == copied.ids["best"])
         assert row["metrics.long"] == f"{29_999 / 4} at step 29999"
+
+    def test_a_link_put_in_place_of_a_long_metric_file_is_not_followed(
+        self, copied: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lines = [f"{START + step} {{}} {step} r\n" for step in range(30_000)]
+        path = copied.run_dir("trained").parent / "models" / copied.ids["best"] / "metrics" / "long"
+        path.write_text("".join(lines).format(*[1] * 30_000))
+        secret = copied.root.parent / "secret"
+        secret.write_text("".join(lines).format(*[2] * 30_000))
+        exchange_when_opened(monkeypatch, path, secret)
+        (row,) = (row for row in copied.rows("trained").values() if row.get("model id") == copied.ids["best"])
+        assert path.is_symlink()
+        assert row["metrics.long"] == "1.0 at step 29999"
 
     @pytest.mark.parametrize("name", ["..", "../../../../etc", "/etc", "a/b", ".", "nul\\0"])
     def test_names_in_files_are_no_paths(self, copied: Store, name: str) -> None:

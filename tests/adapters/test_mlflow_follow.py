@@ -14,6 +14,7 @@ from tests.adapters.contract import LOSS, ODD
 from tests.adapters.ledger import Following, Ledger, read_all
 from tests.adapters.mlflow_stores import EXPERIMENT_META, HandMadeStore, MlflowWriter, run_meta
 from tui_runs.adapter import Focus, Source
+from tui_runs.errors import SourceLostError
 from tui_runs.follow import FileWatch, follower
 from tui_runs_mlflow import MlflowAdapter, store_changes
 
@@ -34,8 +35,13 @@ class Followed:
         self.source: Source = MlflowAdapter().open(self.location, options)
         ledger = read_all(self.source)
         before_following()
-        self.following = Following(self.source, ledger, focus or Focus())
+        self.focus = focus or Focus()
+        self.following = Following(self.source, ledger, self.focus)
         self.said = self.following.ledger
+
+    def follow_again(self) -> None:
+        """As a reader does whose source was lost."""
+        self.following = Following(self.source, self.said, self.focus)
 
     def until(self, holds: Callable[[Ledger], object], what: str) -> None:
         self.following.until(holds, what)
@@ -228,6 +234,21 @@ class TestExperiments:
         store.until(lambda said: not said.problems, "that it is mended")
         store.until_as_scanned()
 
+    def test_meta_that_is_mended_while_the_store_is_away(self, by_hand: HandMadeStore, follow: Any) -> None:
+        by_hand.put_run("a" * 32)
+        store = follow(by_hand.location)
+        meta = by_hand.root / "0" / "meta.yaml"
+        good = meta.read_bytes()
+        meta.write_bytes(b"}")
+        store.until(lambda said: str(meta) in said.problems, "the problem")
+        away = by_hand.root.rename(by_hand.root.with_name("away"))
+        store.following.raises(SourceLostError)
+        (away / "0" / "meta.yaml").write_bytes(good)
+        away.rename(by_hand.root)
+        store.follow_again()
+        store.until(lambda said: not said.problems, "that it is mended")
+        store.until_as_scanned()
+
     @pytest.mark.parametrize("breaks", [True, False], ids=["breaks", "is mended"])
     def test_meta_that_changes_between_scan_and_follow(self, by_hand: HandMadeStore, follow: Any, breaks: bool) -> None:
         by_hand.put_run("a" * 32)
@@ -253,12 +274,12 @@ class TestExperiments:
                 raise OSError(116, "Stale file handle")
             return scandir(path)
 
-        monkeypatch.setattr(os, "scandir", scandir_but_one)
-        by_hand.add_experiment("2")
-        by_hand.put_run("c" * 32, experiment="2")
-        store.until(lambda said: "c" * 32 in said.runs, "a run found by looking at all experiments")
-        assert run_id in store.said.runs
-        monkeypatch.undo()
+        with monkeypatch.context() as away:
+            away.setattr(os, "scandir", scandir_but_one)
+            by_hand.add_experiment("2")
+            by_hand.put_run("c" * 32, experiment="2")
+            store.until(lambda said: "c" * 32 in said.runs, "a run found by looking at all experiments")
+            assert run_id in store.said.runs
         by_hand.put_run("d" * 32)
         store.until(lambda said: "d" * 32 in said.runs, "a run in the one that can be listed again")
         store.until_as_scanned()

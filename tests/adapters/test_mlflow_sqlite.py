@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -19,7 +20,7 @@ from tests.adapters.database_writer import DatabaseWriter, empty_database, many_
 from tests.adapters.ledger import DEADLINE, Following, Ledger, read_all, read_history, snapshot
 from tests.adapters.metric_truth import Point, same, truth_of
 from tui_runs.adapter import Focus
-from tui_runs.errors import LocationError, SourceLostError
+from tui_runs.errors import ArtifactError, LocationError, SourceLostError
 from tui_runs_mlflow.database import run_reader, sqlite, store
 from tui_runs_mlflow.database.recognise import is_mlflow_database
 from tui_runs_mlflow.database.sqlite import SqliteDatabase
@@ -600,6 +601,31 @@ class TestFollowing:
         monkeypatch.setattr(SqliteDatabase, "frame", real)
         assert ledger.state() == read_all(opened(writer.root)).state()
 
+    def test_says_that_it_was_asked_to_poll(self, writer: DatabaseWriter, opened: Open, follow: Any) -> None:
+        run_id = writer.add_run("one", metrics={"a": points(3)})
+        following = follow(opened(writer.root), Focus(poll_seconds=0.05))
+        writer.append(run_id, "a", points(3, 3))
+        following.until(lambda said: said.count(run_id, "a") == 6, "the points")
+        writer.append(run_id, "a", points(3, 6))
+        following.until(lambda said: said.count(run_id, "a") == 9, "points by polling")
+        said = [change.polling for change in following.changes if change.polling is not None]
+        assert said == ["asked for --poll 0.05"]
+
+    def test_says_that_a_limit_is_reached(
+        self, writer: DatabaseWriter, opened: Open, follow: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(paths: list[str]) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("tui_runs.follow.events.make_notifier", fail)
+        run_id = writer.add_run("one", metrics={"a": points(3)})
+        following = follow(opened(writer.root))
+        limit = "/proc/sys/fs/inotify/max_user_watches"
+        following.until(lambda said: limit in said.problems, "that there are no watches")
+        assert following.changes[-1].polling == "no inotify watches left"
+        writer.append(run_id, "a", points(3, 3))
+        following.until(lambda said: said.count(run_id, "a") == 6, "the points all the same")
+
     def test_only_the_experiment_that_is_shown(self, writer: DatabaseWriter, opened: Open, follow: Any) -> None:
         other = DatabaseWriter(writer.root, experiment="other")
         hidden = other.add_run("hidden", metrics={"a": points(2)})
@@ -634,3 +660,17 @@ def test_nothing_is_left_of_a_closed_source(writer: DatabaseWriter) -> None:
     source.close()
     if before:
         assert set(os.listdir("/proc/self/fd")) <= before
+
+
+def test_the_path_of_an_artifact(writer: DatabaseWriter, opened: Open, tmp_path: Path) -> None:
+    run_id = writer.add_run("one")
+    place = Path(writer.client.get_run(run_id).info.artifact_uri)
+    place.mkdir(parents=True)
+    (place / "a.txt").write_text("alpha")
+    (tmp_path / "secret").write_text("secret")
+    os.symlink(tmp_path / "secret", place / "link")
+    store = opened(writer.root)
+    assert store.artifact_path(run_id, "a.txt") == str(place / "a.txt")
+    for run, path in ((run_id, "link"), (run_id, "../secret"), ("no such run", "a.txt")):
+        with pytest.raises(ArtifactError):
+            store.artifact_path(run, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from tests.adapters.contract import LOSS
 from tests.adapters.ledger import Ledger, read_all, read_history
-from tests.adapters.wandb_runs import BLOCK, HEADER, Encoder, WandbWriter, framed
+from tests.adapters.wandb_runs import BLOCK, HEADER, Encoder, WandbWriter, framed, pb
 from tui_runs.adapter import Problem
 from tui_runs.errors import LocationError
 from tui_runs_wandb import WandbAdapter
@@ -218,8 +219,13 @@ def test_hostile_values_are_only_text(writer: WandbWriter) -> None:
     strange = encode.history(
         {"\x1b": 1, "": 2, "huge": b'{"a": ' + b"9" * 5000 + b"}", "_step": 1e300, "_timestamp": -1e18}
     )
-    far = encode.history({"x": 1, "_step": -5, "_timestamp": 9e11})
-    put(writer, HEADER + framed([run, config, strange, far, encode.exit(runtime=2**31 - 1)]))
+    far = [
+        encode.history({f"far {at}": 1, "_step": -5, "_timestamp": moment}, at)
+        for at, moment in enumerate((9e11, 1e12, 253_402_300_800.0, -1.0, math.nan))
+    ]
+    sample = pb().StatsRecord(timestamp={"seconds": 2**62})
+    sample.item.add(key="cpu", value_json="1")
+    put(writer, HEADER + framed([run, config, strange, *far, encode(stats=sample), encode.exit(runtime=2**31 - 1)]))
     ledger, source = scan(writer)
     run_id = "victim-20230102_030405"
     assert ledger.runs[run_id]["name"] == "[bold]\x1b[2J\u202e"
@@ -227,6 +233,8 @@ def test_hostile_values_are_only_text(writer: WandbWriter) -> None:
     assert ledger.metrics[run_id, "huge.a"]["last"] == float("inf")
     frame = source.history([run_id]).frame
     assert frame.filter(key="\x1b").height == 1
+    assert frame["time"].to_list() == [None] * len(frame)
+    assert {"far 4", "system/cpu"} <= set(frame["key"])
     source.details([run_id])
 
 

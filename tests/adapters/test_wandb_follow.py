@@ -100,6 +100,7 @@ def test_damage_is_told_when_it_is_old_and_ends_when_it_is_mended(
     writer: WandbWriter, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_log, "_SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(follower, "LOOK_SECONDS", 0.1)
     run_id = writer.add_run("one", metrics={"loss": LOSS[:3]})
     path = writer.log_path(run_id)
     good = path.read_bytes()
@@ -170,7 +171,10 @@ def test_run_becomes_stale_when_nothing_is_written(
     following.until(lambda said: said.runs[run_id]["status"] == "running", "that it runs again")
 
 
-def test_damage_is_told_though_the_writer_s_clock_is_ahead(writer: WandbWriter, follow: Follow) -> None:
+def test_damage_is_told_though_the_writer_s_clock_is_ahead(
+    writer: WandbWriter, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "LOOK_SECONDS", 0.1)
     run_id = writer.add_run("one", metrics={"loss": LOSS[:3]})
     _, following = follow(writer.location)
     path = writer.log_path(run_id)

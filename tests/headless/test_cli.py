@@ -254,6 +254,12 @@ class TestApp:
         view = {"poll": 2.0, "where": "fox", "sort": order, "columns": ["name", "lr"], "saved": "mine"}
         assert opened == [([str(mlruns)], {"mlflow": {"deleted": True}}, view)]
 
+    def test_open_takes_lists_apart_as_ls_does(self, run, opened, mlruns):
+        run("open", mlruns, "--sort", '"params.a,b:desc", name', "--columns", '"a,b","say ""x""",,name')
+        ((_, _, view),) = opened
+        assert view["sort"] == [Order("params.a,b", descending=True), Order("name")]
+        assert view["columns"] == ["a,b", 'say "x"', "name"]
+
     def test_a_location_that_cannot_be_opened_ends_it_before_the_screen_is_taken(self, run, opened, tmp_path):
         assert run("open", tmp_path).exit_code == 2
         assert opened == []

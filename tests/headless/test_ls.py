@@ -209,6 +209,7 @@ class TestView:
             (["--columns", "nam"], "Did you mean 'name'?"),
             (["--columns", "zzzzzzzzzz"], "There is no column 'zzzzzzzzzz'."),
             (["--columns", " , "], "--columns names no column."),
+            (["--columns", "name\nlr"], "A list of columns is one line."),
         ],
     )
     def test_unknown_columns(self, run, mlruns, arguments, message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.conftest import MakeWatch
+from tui_runs import follow
 from tui_runs.follow import FileWatch, read_appended
 from tui_runs.follow import events as file_events
 
@@ -51,7 +53,7 @@ class SilentNotifier:
 
     def watch(self, debounce: int, step: int, timeout: int, stop: threading.Event) -> str:
         while not stop.is_set():
-            pass
+            time.sleep(step / 1000)
         return "stop"
 
     def close(self) -> None:
@@ -98,6 +100,27 @@ class TestReadAppended:
         first = read_appended(path, 0, limit=10)
         assert (first.data, first.more) == (b"x" * 1000 + b"\n", True)
         assert read_appended(path, first.offset, limit=10).data == b"short\n"
+
+    @pytest.mark.parametrize("limit", [10, 1 << 24, 1 << 40])
+    def test_a_line_without_an_end_is_given_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+    ) -> None:
+        """As a sparse file that claims to be large: what is read of it has a bound."""
+        monkeypatch.setattr(follow, "LONGEST_LINE", 1 << 20)
+        path = tmp_path / "loss"
+        path.write_bytes(b"1 2 3\n")
+        os.truncate(path, 1 << 25)
+        tracemalloc.start()
+        with pytest.raises(OSError, match="longer than 1 MiB") as caught:
+            read_appended(path, 6, limit)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert caught.value.errno == errno.EFBIG
+        assert peak < min(limit, 1 << 25) + (1 << 21)
+        os.truncate(path, 1 << 20)
+        assert read_appended(path, 6, 10).data == b""
+        append(path, "\n1 2 3\n")
+        assert len(read_appended(path, 6, 10).data) == (1 << 20) - 6 + 1
 
     def test_the_limit_bounds_what_is_read(self, tmp_path: Path) -> None:
         path = tmp_path / "loss"
@@ -199,6 +222,22 @@ class TestEntries:
         append(folder / "acc")
         append(tmp_path / "other" / "f")
         collect(watch, odd, folder / "acc", tmp_path / "other" / "f")
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+    def test_it_says_that_it_polls_where_a_name_is_not_utf8(
+        self, make_watch: MakeWatch, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(follow, "POLL_SECONDS", 0.02)
+        monkeypatch.setattr(follow, "POLL_SHARE", 1.0)
+        odd = Path(os.fsdecode(os.fsencode(folder) + b"/loss\xff"))
+        append(odd)
+        watch = make_watch()
+        watch.watch([folder])
+        assert (watch.polling, watch.reason) == (True, "a file name is not UTF-8: no events there")
+        odd.unlink()
+        collect(watch, odd)
+        assert (watch.polling, watch.reason) == (False, "events")
+        collect(watch, append(folder / "acc"))
 
     @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
     def test_a_directory_whose_name_is_not_utf8(self, watch: FileWatch, folder: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 from tests.unit.conftest import MakeWatch
 from tests.unit.test_follow import ENOUGH, SilentNotifier, append, collect
 from tui_runs import follow
+from tui_runs.adapter import Change
 from tui_runs.follow import directory as directory_module
 from tui_runs.follow import events as file_events
+from tui_runs.follow import follower
 
 
 class TestWithoutEvents:
@@ -167,6 +170,81 @@ class TestWithoutEvents:
         watch = make_watch()
         watch.watch([folder])
         assert (watch.polling, watch.reason) == (False, "events")
+
+
+class Clock:
+    """Stands in for the module `time`: nobody works, and time passes where a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def thread_time(self) -> float:
+        return 1.0
+
+
+class TestHangs:
+    """A file server that hung once, or a process that was stopped: what comes after is seen soon all the same."""
+
+    def test_polling_goes_on(self, make_watch: MakeWatch, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = Clock()
+        monkeypatch.setattr(follow, "time", clock)
+        look = directory_module._list
+        hangs = [600.0]
+
+        def list_slowly(path: str) -> Any:
+            clock.now += hangs.pop() if hangs else 0.0
+            return look(path)
+
+        watch = make_watch(1.0)
+        watch.watch([folder])
+        monkeypatch.setattr(directory_module, "_list", list_slowly)
+        watch.wait(0)
+        assert not hangs
+        written = append(folder / "loss")
+        clock.now += 1.0
+        assert watch.wait(0) == frozenset()
+        clock.now += follow.LONGEST_HOLD
+        assert watch.wait(0) == {written}
+
+    def test_looking_at_everything_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = Clock()
+        monkeypatch.setattr(follower, "time", clock)
+        looked: list[float] = []
+
+        class Follower(Nothing):
+            def _look(self) -> set[str]:
+                looked.append(clock.now)
+                clock.now += 600.0 if len(looked) == 1 else 0.0
+                return set()
+
+        following = Follower()
+        for _ in range(200):
+            following._look_if_due()
+            clock.now += 1.0
+        assert 120 <= looked[1] - looked[0] - 600.0 <= 121
+        assert looked[2] - looked[1] == follower.LOOK_SECONDS
+
+
+class Nothing(follower.FileFollower):
+    """A source in which nothing happens."""
+
+    def _lost(self) -> None:
+        return None
+
+    def _cover(self, looked_at: frozenset[str]) -> set[str]:
+        return set()
+
+    def _touched(self, paths: frozenset[str]) -> set[str]:
+        return set()
+
+    def _look(self) -> set[str]:
+        return set()
+
+    def _read(self, dirty: set[str]) -> Iterator[Change]:
+        yield from ()
 
 
 class TestMountTable:

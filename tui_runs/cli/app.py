@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from tui_runs.cli.program import program, sources_argument
+from tui_runs.cli.program import poll_option, program, sources_argument
 from tui_runs.errors import UsageError
 from tui_runs.headless.adapter_flags import AdapterCommand, given_options
 from tui_runs.headless.narration import is_terminal
-from tui_runs.headless.sorting import split_sorting
+from tui_runs.headless.sorting import split_names, split_orders
 from tui_runs.headless.stores import Stores
 
 
@@ -21,7 +21,7 @@ from tui_runs.headless.stores import Stores
 @click.option("--sort", metavar="COLUMN[:asc|:desc],...", help="Sort by a column, or by several.")
 @click.option("--columns", metavar="NAME,...", help="Columns of the table, such as name,status,params.lr.")
 @click.option("--view", "saved", default="", metavar="NAME|FILE", help="Begin with a view that was saved with V.")
-@click.option("--poll", type=click.FloatRange(min=0.05), metavar="SECONDS", help="Look at files this often.")
+@poll_option
 @click.pass_context
 def open_app(
     ctx: click.Context,
@@ -35,9 +35,8 @@ def open_app(
 ) -> None:
     """Open the app."""
     stores = Stores(sources, adapter, given_options(ctx))
-    names = [name.strip() for name in columns.split(",") if name.strip()] if columns else []
-    order = [split_sorting(part) for part in sort.split(",") if part.strip()] if sort else []
-    ctx.exit(_run_app(stores, poll=poll, where=where, sort=order, columns=names, saved=saved))
+    names, orders = split_names(columns or ""), split_orders(sort or "")
+    ctx.exit(_run_app(stores, poll=poll, where=where, sort=orders, columns=names, saved=saved))
 
 
 @program.command()

@@ -68,6 +68,9 @@ def format_option(*formats: str) -> Callable[[_Function], _Function]:
     return click.option("--format", "format_name", type=click.Choice(formats), help=f"Default: {formats[0]}.")
 
 
+poll_option: Final = click.option(
+    "--poll", type=click.FloatRange(min=0.05), metavar="SECONDS", help="Look at files this often."
+)
 output_option: Final = click.option(
     "-o", "--output", "path", metavar="FILE", help="Write there; the ending names the format."
 )

@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from tui_runs.cli.program import adapter_option, format_option, output_option, program, source_options, sources_argument
+from tui_runs.cli.program import (
+    adapter_option,
+    format_option,
+    output_option,
+    poll_option,
+    program,
+    source_options,
+    sources_argument,
+)
 from tui_runs.headless.adapter_flags import AdapterCommand, given_options
 from tui_runs.headless.output import HISTORY_FORMATS, OBJECT_FORMATS, RUNS_FORMATS, format_of
 from tui_runs.headless.stores import Stores
@@ -139,6 +147,7 @@ def history(
               "several times.")  # fmt: skip
 @click.option("--every", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Write no more often, and "
               "then the newest value of each metric only. Default: every point, at once.")  # fmt: skip
+@poll_option
 @click.option("--until-done", is_flag=True, help="End when the run ends, with exit code 0 where it finished, 1 where "
               "it failed, was killed or was deleted.")  # fmt: skip
 @format_option("lines", "jsonl")
@@ -158,8 +167,9 @@ def tail(
     argument is a SOURCE where there is such a path, or where it looks like a path or a URL; else it is a RUN.
 
     The lines are for people: one a step, the last ten of what was logged before. jsonl is for programs: every point
-    from the first on, once, and {"run_id": ..., "status": ..., "time": ...} where the status of a run turns. A run
-    whose store does not tell how it ended is followed until ctrl+c.
+    from the first on, once, and {"run_id": ..., "status": ..., "time": ...} where the status of a run turns; where
+    several stores are followed each object names its "source", too. A run whose store does not tell how it ended is
+    followed until ctrl+c.
     """
     from tui_runs.headless.tail import TailWish, is_source, tail_runs  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ and compared. Importing this module is cheap: watchfiles is imported with the fi
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -25,6 +26,11 @@ NET_SECONDS = 2.0
 """Pause between two pieces, at least."""
 NET_SHARE, POLL_SHARE, ASKED_SHARE = 0.0015, 0.01, 0.1
 """Of a core, at most: the safety net; polling for want of events; polling because it was asked for."""
+LONGEST_HOLD = 30.0
+"""Pause at most because a look took long without working: a file server that hung once is looked at again soon."""
+LONGEST_LINE = 1 << 24
+"""Bytes that are read in search of the end of a line: no point is so long, and a file without an end has no points."""
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +58,11 @@ def read_appended(path: str | os.PathLike[str], offset: int, limit: int = 1 << 2
     Args:
         path: a file; a link is not followed, even if it took the file's place this moment.
         offset: in bytes, as an earlier call returned it; 0 is the start.
-        limit: read about so many bytes; a line longer than this is read whole all the same.
+        limit: read about so many bytes; a line longer than this is read whole all the same, up to `LONGEST_LINE`.
 
     Raises:
-        OSError: it cannot be read, or is a link; FileNotFoundError if it is gone.
+        OSError: it cannot be read, or is a link; FileNotFoundError if it is gone; with EFBIG where the line is
+            longer than `LONGEST_LINE`.
     """
     # O_NONBLOCK: opening a named pipe that someone left in a store would wait for its writer for ever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -72,8 +79,13 @@ def read_appended(path: str | os.PathLike[str], offset: int, limit: int = 1 << 2
         end = data.rfind(b"\n") + 1
         pieces = [data]
         length = len(data)
-        while not end and (piece := os.read(descriptor, min(max(limit, 1), size - start - length))):
+        while not end:
             # The first line is longer than the limit: go on to its end, not to the last one that is found.
+            if length > LONGEST_LINE:
+                raise OSError(errno.EFBIG, f"one of its lines is longer than {LONGEST_LINE >> 20} MiB", os.fspath(path))
+            piece = os.read(descriptor, min(max(limit, _PIECE), size - start - length))
+            if not piece:
+                break
             pieces.append(piece)
             end = length + piece.find(b"\n") + 1 if b"\n" in piece else 0
             length += len(piece)
@@ -102,6 +114,7 @@ class FileWatch:
         self._network: dict[int, str] = {}
         self._devices: set[int] = set()  # those that the mount table was asked about
         self._kinds: set[str] = set()
+        self._strange = False
         self._pending: set[str] = set()
         self._net: list[Directory] = []  # what is left of the safety net's round
         self._net_due = self._poll_due = 0.0
@@ -121,6 +134,8 @@ class FileWatch:
             return f"asked for --poll {self._asked:g}"
         if self._kinds and not self._events.failure:
             return f"{', '.join(sorted(self._kinds))}: no events for what other machines write"
+        if self._strange and not self._events.failure:
+            return "a file name is not UTF-8: no events there"
         return self._events.failure or "events"
 
     @property
@@ -216,6 +231,7 @@ class FileWatch:
             self._look(self._directories.values())
         by_real: dict[str, list[Directory]] = {}
         kinds: set[str] = set()
+        strange = False
         for directory in self._directories.values():
             if directory.identity is None:
                 continue
@@ -223,18 +239,25 @@ class FileWatch:
                 kinds.add(kind)
             elif directory.is_plain:
                 by_real.setdefault(directory.real, []).append(directory)
-        self._by_real, self._kinds = by_real, kinds
+            else:
+                strange = True
+        self._by_real, self._kinds, self._strange = by_real, kinds, strange
         if self._asked is None:
             new = self._events.cover(self._by_real)
             if again:
                 self._look(directory for real in new for directory in self._by_real[real])
 
     def _look(self, directories: Iterable[Directory]) -> bool:
-        """Compare directories with what they were; returns whether one of them came, went or was replaced."""
+        """Compare directories with what they were; returns whether one may need events now that had none before.
+
+        That is where one came, went or was replaced, or where its names are UTF-8 now.
+        """
         moved = False
         for directory in directories:
+            was_plain = directory.is_plain
             changed = directory.look()
             self._pending |= changed
+            moved = moved or directory.is_plain != was_plain
             if directory.path in changed:
                 self._events.forget(directory.real)
                 moved = True
@@ -252,7 +275,7 @@ class FileWatch:
             cost, pause = time.thread_time() - started, self._asked or POLL_SECONDS
             share = POLL_SHARE if self._asked is None else ASKED_SHARE
             ended = time.monotonic()
-            self._poll_due = ended + max(pause, cost / share, 2 * (ended - now))
+            self._poll_due = ended + max(pause, cost / share, min(2 * (ended - now), LONGEST_HOLD))
         if now >= self._net_due:
             started, cost = time.thread_time(), 0.0
             while self._net and cost < SLICE_SECONDS:

@@ -16,8 +16,10 @@ FOCUS_SECONDS: Final = 0.5
 """After so long a changed focus is seen, or that the source is gone, at the latest."""
 LOOK_SECONDS: Final = 2.0
 """After so long everything is looked at again, though nothing happened; at least."""
-LOOK_SHARE: Final = 1 / 400
-"""Share of one core that looking at everything may take."""
+LOOK_SHARE, LOOK_TIME_SHARE = 1 / 400, 1 / 10
+"""Of one core, and of the time, that looking at everything may take; slow files take much time and little of a core."""
+LONGEST_HOLD: Final = 120.0
+"""Pause at most because a look took long without working: a file server that hung once is looked at again soon."""
 RETRY_SECONDS: Final = 0.2
 """After so long what was in the writing is looked at again."""
 REST: Final = 9.0
@@ -37,7 +39,7 @@ class FileFollower(ABC):
         self._watch: FileWatch | None = None
         self._covered: Set[str] = frozenset()
         self._look_due = 0.0
-        self._polling, self._limit = "", ""
+        self._how = HowWatched()
 
     def close(self) -> None:
         """End `changes`, from any thread."""
@@ -62,11 +64,11 @@ class FileFollower(ABC):
                 dirty |= self._cover(looked_at)
                 began = time.thread_time()
                 yield from self._read(dirty)
-                yield from self._say_how(watch)
                 self._closed.wait(min(LONGEST_REST, REST * (time.thread_time() - began)))
                 if dirty:
                     dirty = set()
                     continue  # what was found may have to be watched from now on: before waiting
+                yield from self._how.changes(watch)
                 if not begun:
                     begun = True
                     yield Change()
@@ -130,22 +132,37 @@ class FileFollower(ABC):
         return paths
 
     def _look_if_due(self) -> set[str]:
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.thread_time()
         if began < self._look_due:
             return set()
         dirty = self._look()
-        ended = time.monotonic()
-        self._look_due = ended + max(LOOK_SECONDS, (ended - began) / LOOK_SHARE)
+        ended, worked = time.monotonic(), time.thread_time() - worked
+        hold = min((ended - began) / LOOK_TIME_SHARE, LONGEST_HOLD)
+        self._look_due = ended + max(LOOK_SECONDS, worked / LOOK_SHARE, hold)
         return dirty
 
-    def _say_how(self, watch: FileWatch) -> Iterator[Change]:
-        """Say it when files are only looked at now and then, and that this is over."""
+
+class HowWatched:
+    """Says how the files of a source are watched: that they are only looked at now and then, and that this is over.
+
+    What a follower says first takes back what one before it said, which ended when the source was lost.
+    """
+
+    def __init__(self) -> None:
+        self._said: tuple[str, str] | None = None
+
+    def changes(self, watch: FileWatch) -> Iterator[Change]:
+        """What is to be said of the watch, if it is otherwise than was said before."""
         polling, limit = watch.reason if watch.polling else "", watch.limit
-        if (polling, limit) == (self._polling, self._limit):
+        if (polling, limit) == self._said:
             return
-        mended = [_limit_uri(self._limit)] if self._limit else []
-        self._polling, self._limit = polling, limit
+        self._said = polling, limit
+        mended = [_limit_uri(one) for one in _LIMITS if one != limit]
         yield Change(_limit_batch(limit) if limit else None, mended=mended, polling=polling)
+
+
+_LIMITS: Final = {"max_user_watches": ("watches", 1_048_576), "max_user_instances": ("instances", 1_024)}
+"""What inotify limits, and how many of them are enough."""
 
 
 def _limit_uri(limit: str) -> str:
@@ -156,7 +173,7 @@ def _limit_batch(limit: str) -> RunBatch:
     """A batch with nothing but the problem that a limit of inotify is reached."""
     from tui_runs.schema import METRICS, PARAMS, RUNS, empty  # noqa: PLC0415  importing this must not import polars
 
-    what, enough = ("watches", 1_048_576) if limit == "max_user_watches" else ("instances", 1_024)
+    what, enough = _LIMITS[limit]
     problem = Problem(
         _limit_uri(limit),
         f"All inotify {what} of this user are taken: files are looked at once a second or less often.",

@@ -9,7 +9,7 @@ import polars as pl
 
 from tui_runs.analysis.ordering import sort_runs
 from tui_runs.conditions import All, Condition, Order
-from tui_runs.frames.lookup import KINDS
+from tui_runs.frames.lookup import KINDS, find_column
 from tui_runs.frames.progress import PROGRESS, progress_frame, seconds_left
 from tui_runs.schema import RUNS
 
@@ -21,6 +21,22 @@ DERIVED: Final = ("adapter", "duration_s", "age_s", *PROGRESS, "left_s")
 """adapter: what reads it. duration_s: until it ended, or until now while it is running. age_s: since it said
 something last. Of running runs, see `tui_runs.frames.progress`: progress, from 0 to 1; steps_per_s, of late;
 expected_end; left_s: until then."""
+
+
+_ALSO: Final = {"duration": "duration_s", "took": "duration_s", "age": "age_s"}
+
+
+def column_named(catalog: Catalog, text: str) -> str:
+    """The column that a person names, those of `DERIVED` among them.
+
+    Args:
+        catalog: which columns there are; see `find_column` for one that is empty still.
+        text: as typed: `params.lr`, or `lr` where only one fits; `duration` and `age` too.
+
+    Raises:
+        UsageError: there is no such column, or several.
+    """
+    return _ALSO[text] if text in _ALSO else find_column(catalog, text, DERIVED)
 
 
 def known_columns(catalog: Catalog) -> frozenset[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -34,15 +33,13 @@ from tui_runs.headless.documents import folded, write_document
 from tui_runs.headless.narration import say
 from tui_runs.headless.output import DOCUMENT_FORMATS, Output, open_output
 from tui_runs.headless.run_table import candidates, default_columns, table_columns
-from tui_runs.headless.runs import run_named
+from tui_runs.headless.runs import names_apart, run_named
 from tui_runs.headless.stores import Stores
 from tui_runs.schema import RUNS
 from tui_runs.sources.repository import CodeChange, code_change
 
 _CHARTS: Final = 12
 """Metrics of which the page of HTML has a chart, those of most interest."""
-_ID: Final = 8
-"""Characters of a run's id that are shown where names do not tell runs apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ def diff_runs(stores: Stores, question: DiffQuestion, format_name: str, path: st
         commits = [_commit(one["run"].get("git_commit")) for one in facts]
         changes = _code_changes(commits, baseline, question)
         distances = {place: change.distance for place, change in changes.items() if change.distance}
-        compared = Compared(_names(workspace, runs), rows, baseline, distances)
+        compared = Compared(list(names_apart(workspace.catalog, runs).values()), rows, baseline, distances)
         _tell_troubles(changes, commits, question.patch, format_name)
         with open_output(path) as output:
             if format_name == "json":
@@ -126,18 +123,6 @@ def _expression(text: str) -> re.Pattern[str]:
         raise UsageError(
             f"--ignore {printable(text)} is no regular expression: {error}.", "For instance: --ignore '^params.seed$'"
         ) from None
-
-
-def _names(workspace: Workspace, runs: Sequence[RunKey]) -> list[str]:
-    """What to call the runs: names where they tell them apart, and else the beginnings of their ids too."""
-    known = workspace.catalog.names(runs)
-    names = [printable(known[run]) for run in runs]
-    for more in ([run.run_id[:_ID] for run in runs], [run.run_id for run in runs], [run.source for run in runs]):
-        counts = Counter(names)
-        names = [
-            f"{name} {printable(one)}" if counts[name] > 1 else name for name, one in zip(names, more, strict=True)
-        ]
-    return names
 
 
 # --- code -------------------------------------------------------------------------------------------------------------

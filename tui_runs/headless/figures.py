@@ -31,13 +31,13 @@ from tui_runs.drawing.terminals import colour_system, colours_for, glyphs_for
 from tui_runs.errors import UsageError
 from tui_runs.export.csv_rows import csv_text
 from tui_runs.frames.catalog import Catalog
-from tui_runs.frames.selection import known_columns, select
+from tui_runs.frames.selection import column_named, known_columns, select
 from tui_runs.frames.workspace import Workspace
 from tui_runs.headless.history import metric_named
 from tui_runs.headless.narration import say
 from tui_runs.headless.output import Output, open_output
 from tui_runs.headless.plot import WIDTH, cut_title, line_text
-from tui_runs.headless.runs import column_named, parse_columns, run_named
+from tui_runs.headless.runs import parse_columns, run_named
 from tui_runs.headless.stores import Stores
 from tui_runs.schema import TIME
 
@@ -241,18 +241,16 @@ class _Drawing:
 
     def told(self) -> pl.DataFrame:
         """The numbers that the figure shows."""
-        frame = self._measured().frame
         if self.wish.kind == "parallel":
             axes = [pl.col(name) for name in self.against if name != "run_id"]
             told = self.frame.select("run_id", pl.col(self.metric).alias("value"), *axes)
         elif self.wish.kind == "box":
-            told = _boxes_told(frame)
+            told = _boxes_told(self._measured().frame)
         elif self.wish.kind == "histogram":
-            told = _bins_told(frame, self.wish)
-        elif kind_of(self.against[0]) == "time":
-            told = frame.select("run_id", (pl.col("x") * 1e6).round().cast(pl.Int64).cast(TIME), "value")
+            told = _bins_told(self._measured().frame, self.wish)
         else:
-            told = frame.select("run_id", "x", "value")
+            x = (pl.col("x") * 1e6).round().cast(pl.Int64).cast(TIME) if kind_of(self.against[0]) == "time" else "x"
+            told = self._measured().frame.select("run_id", x, "value")
         names = told.columns
         place = names.index("run_id") + 1 if "run_id" in names else 0  # as in the CSV of curves
         metric = self.metric.removeprefix("metrics.")

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import polars as pl
 
 from tui_runs.conditions import Order
+from tui_runs.display import printable
 from tui_runs.errors import UnknownRunError, UsageError
 from tui_runs.export.values import JsonValue, json_value
 from tui_runs.frames.catalog import Catalog, Column, RunKey
-from tui_runs.frames.lookup import KINDS, find_column, find_run
-from tui_runs.frames.selection import DERIVED
-from tui_runs.headless.sorting import split_orders
+from tui_runs.frames.lookup import KINDS, find_run
+from tui_runs.frames.selection import column_named
+from tui_runs.headless.sorting import split_names, split_orders
 from tui_runs.schema import RUNS
 
-_ALSO: Final = {"duration": "duration_s", "took": "duration_s", "age": "age_s"}
-
-
-def column_named(catalog: Catalog, text: str) -> str:
-    """The column that a text names, those of `DERIVED` among them. See `find_column` for what it raises."""
-    return _ALSO[text] if text in _ALSO else find_column(catalog, text, DERIVED)
+_ID: Final = 8
+"""Characters of a run's id that are shown where names do not tell runs apart."""
 
 
 def parse_columns(catalog: Catalog, text: str, flag: str = "--columns") -> list[str]:
@@ -37,8 +34,7 @@ def parse_columns(catalog: Catalog, text: str, flag: str = "--columns") -> list[
     Raises:
         UsageError: one of them does not exist, or the list is empty.
     """
-    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
-    columns = [column_named(catalog, name) for name in dict.fromkeys(names) if name]
+    columns = [column_named(catalog, name) for name in split_names(text)]
     if not columns:
         raise UsageError(f"{flag} names no column.", f"For instance: {flag} name,status,params.lr")
     return list(dict.fromkeys(columns))
@@ -54,8 +50,8 @@ def parse_orders(catalog: Catalog, text: str) -> list[Order]:
 
 
 def every_column(catalog: Catalog) -> list[str]:
-    """The name of every column but `age_s`, which no two readings agree on."""
-    return [*RUNS, *DERIVED[:2], *(f"{kind}.{key}" for kind in KINDS for key in catalog.keys(kind))]
+    """The name of every column but those that no two readings agree on, such as `age_s`."""
+    return [*RUNS, "adapter", "duration_s", *(f"{kind}.{key}" for kind in KINDS for key in catalog.keys(kind))]
 
 
 def run_objects(frame: pl.DataFrame) -> Iterator[dict[str, object]]:
@@ -80,6 +76,18 @@ def flat_objects(frame: pl.DataFrame) -> Iterator[dict[str, object]]:
     """Every row as a JSON object of its columns, by their full names."""
     for row in frame.iter_rows(named=True):
         yield {name: json_value(value) for name, value in row.items()}
+
+
+def names_apart(catalog: Catalog, runs: Sequence[RunKey]) -> dict[RunKey, str]:
+    """What to call some runs in print: names where they tell them apart, and else the beginnings of their ids too."""
+    known = catalog.names(runs)
+    names = [printable(known.get(run, run.run_id)) for run in runs]
+    for more in ([run.run_id[:_ID] for run in runs], [run.run_id for run in runs], [run.source for run in runs]):
+        counts = Counter(names)
+        names = [
+            f"{name} {printable(one)}" if counts[name] > 1 else name for name, one in zip(names, more, strict=True)
+        ]
+    return dict(zip(runs, names, strict=True))
 
 
 def run_named(catalog: Catalog, text: str) -> RunKey:

@@ -19,17 +19,18 @@ from typing import Final
 import polars as pl
 
 from tui_runs.adapter import Change, Cursor, Focus, Source
-from tui_runs.display import iso, number, printable
-from tui_runs.errors import SourceLostError
+from tui_runs.display import iso, moment, number, printable
+from tui_runs.errors import SourceLostError, TuiRunsError
 from tui_runs.export.json_rows import rows_as_json
 from tui_runs.export.json_text import json_lines
 from tui_runs.export.text_table import styled
 from tui_runs.frames.catalog import RunKey
+from tui_runs.frames.following import again_when_lost
 from tui_runs.frames.workspace import Workspace
 from tui_runs.headless.narration import say
 from tui_runs.headless.output import Output, ReaderGoneError, open_output
 from tui_runs.headless.run_table import STATUS_STYLES, status_cell
-from tui_runs.headless.runs import run_named
+from tui_runs.headless.runs import names_apart, run_named
 from tui_runs.headless.stores import Stores
 
 _POINTS: Final = {"run_id": "run_id", "metric": "key", "step": "step", "time": "time", "value": "value"}
@@ -37,10 +38,12 @@ _POINTS: Final = {"run_id": "run_id", "metric": "key", "step": "step", "time": "
 _ENDED: Final = ("finished", "failed", "killed", "deleted")
 _FIRST_LINES: Final = 10
 """Lines for people that are written of what was logged before; programs get all of it."""
+_FIRST_POINTS: Final = 100
+"""Points of a metric that are kept for them of each stretch that is read: a step may have been logged several times."""
+_NEWS_LIMIT: Final = 64
+"""Changes that wait while writing is held up, as by ctrl+s; more of them wait in the stores."""
 _LOOK_SECONDS: Final = 0.5
 """How often to look whether anybody still reads what is written."""
-_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
-"""Pauses before a lost store is tried again; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class TailWish:
         every: seconds between two writings, each with the newest value of each metric; 0 writes every point at once.
         until_done: end when no run that is followed goes on.
         as_json: one JSON object a line, for programs.
+        poll: seconds between two looks at files; None waits for events.
     """
 
     run: str | None = None
@@ -60,6 +64,7 @@ class TailWish:
     every: float = 0.0
     until_done: bool = False
     as_json: bool = False
+    poll: float | None = None
 
 
 def is_source(text: str) -> bool:
@@ -84,28 +89,22 @@ def tail_runs(stores: Stores, wish: TailWish) -> int:
 class _Follower(threading.Thread):
     """Puts what happens in a source into a queue: changes, what it cannot be read for, and None at its end."""
 
-    def __init__(self, name: str, source: Source, focus: Focus, news: queue.SimpleQueue[_News]) -> None:
+    def __init__(self, name: str, source: Source, focus: Focus, news: queue.Queue[_News]) -> None:
         super().__init__(name=f"tui-runs-{name}", daemon=True)
         self._source_name, self._source, self._focus, self._news = name, source, focus, news
 
     def run(self) -> None:
         """Follow, and begin again when the source was lost."""
-        tries = 0
-        while True:
-            try:
-                for change in self._source.follow(self._focus):
-                    tries = 0
-                    self._news.put((self._source_name, change))
-                self._news.put((self._source_name, None))
-                return
-            except SourceLostError as error:
-                if tries == 0:
-                    self._news.put((self._source_name, error))
-                time.sleep(_RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)])  # a daemon: nobody waits for it
-                tries += 1
-            except Exception as error:  # an adapter may fail in any way
-                self._news.put((self._source_name, error))
-                return
+        never = threading.Event()  # a daemon: nobody waits for it
+        try:
+            for change in again_when_lost(lambda: self._source.follow(self._focus), never, self._put):
+                self._put(change)
+            self._put(None)
+        except Exception as error:  # an adapter may fail in any way
+            self._put(error)
+
+    def _put(self, what: Change | Exception | None) -> None:
+        self._news.put((self._source_name, what))
 
 
 _News = tuple[str, Change | Exception | None]
@@ -120,9 +119,10 @@ class _Tail:
         """The runs followed, and what was last said of their status."""
         self._cursors: dict[RunKey, Cursor] = {}
         self._waiting: list[pl.DataFrame] = []
+        """Points that are to be written: frames of the schema HISTORY, and `source`."""
         self._written = -float("inf")
-        self._focus = {name: Focus() for name in workspace.sources}
-        self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
+        self._focus = {name: Focus(poll_seconds=wish.poll) for name in workspace.sources}
+        self._news: queue.Queue[_News] = queue.Queue(_NEWS_LIMIT)
         self._going_on = set(workspace.sources)
 
     def follow(self) -> int:
@@ -188,8 +188,8 @@ class _Tail:
             wait = min(wait, max(0.0, self._written + self._wish.every - time.monotonic()))
         try:
             news = [self._news.get(timeout=wait)]
-            while not self._news.empty():
-                news.append(self._news.get())
+            # No more than wait now: whoever makes them goes on meanwhile.
+            news += [self._news.get_nowait() for _ in range(self._news.qsize())]
         except queue.Empty:
             return touched
         for name, what in news:
@@ -197,7 +197,7 @@ class _Tail:
                 touched |= self._take_change(name, what)
             elif what is None:
                 self._going_on.discard(name)
-            elif isinstance(what, SourceLostError):
+            elif isinstance(what, TuiRunsError):
                 say(f"{what.message} {what.remedy}".strip())
             else:
                 raise what
@@ -222,7 +222,7 @@ class _Tail:
         runs = list(runs)
         for run in runs:
             if run in self._workspace.catalog:
-                self._read_points(run)
+                self._read_points(run, first=first)
         if self._waiting and first:
             self._write_points(None if self._wish.as_json else _FIRST_LINES)
         elif not self._wish.every:
@@ -234,7 +234,7 @@ class _Tail:
                 self._runs[run] = status
                 self._write_status(run, status)
 
-    def _read_points(self, run: RunKey) -> None:
+    def _read_points(self, run: RunKey, *, first: bool) -> None:
         known = self._workspace.catalog.keys("metrics")
         metrics = [name if name in known else name.removeprefix("metrics.") for name in self._wish.metrics] or None
         source, complete = self._workspace.sources[run.source].source, False
@@ -247,9 +247,20 @@ class _Tail:
             if history.restarted:
                 say("Rewritten, so that points come again: " + ", ".join(sorted(key for _, key in history.restarted)))
             if not history.frame.is_empty():
-                self._waiting.append(history.frame)
+                self._keep(history.frame.with_columns(pl.lit(run.source).alias("source")), first=first)
                 if self._wish.as_json and not self._wish.every:
                     self._write_points()
+
+    def _keep(self, points: pl.DataFrame, *, first: bool) -> None:
+        """Let points wait to be written; of a long history no more than will be."""
+        if self._wish.every:
+            points = pl.concat([*self._waiting, points])
+            self._waiting = [points.unique(["source", "run_id", "key"], keep="last", maintain_order=True)]
+            return
+        if first and not self._wish.as_json:
+            after = pl.int_range(pl.len(), 0, -1).over("run_id", "key")
+            points = _in_order(points).filter(after <= _FIRST_POINTS)
+        self._waiting.append(points)
 
     # --- what is written ------------------------------------------------------------------------------------------
 
@@ -263,10 +274,9 @@ class _Tail:
             return
         points, self._waiting = pl.concat(self._waiting), []
         self._written = time.monotonic()
-        if self._wish.every:
-            points = points.unique(["run_id", "key"], keep="last", maintain_order=True)
         if self._wish.as_json:
-            named = points.select(pl.col(key).alias(name) for name, key in _POINTS.items())
+            columns = {"source": "source", **_POINTS} if self._names_source else _POINTS
+            named = points.select(pl.col(key).alias(name) for name, key in columns.items())
             self._output.write(json_lines(rows_as_json(named)))
         else:
             self._output.write_lines(self._lines(points, last))
@@ -274,15 +284,15 @@ class _Tail:
     def _lines(self, points: pl.DataFrame, last: int | None) -> Iterator[str]:
         """A line for each step of a run, with the metrics that were logged at it."""
         steps = (
-            points.sort("time", "step", nulls_last=True, maintain_order=True)
-            .group_by("run_id", "step", maintain_order=True)
+            _in_order(points)
+            .group_by("source", "run_id", "step", maintain_order=True)
             .agg(pl.col("time").last(), pl.col("key"), pl.col("value"))
         )
-        names = {run.run_id: name for run, name in self._workspace.catalog.names(self._runs).items()}
-        for run_id, step, when, keys, values in (steps if last is None else steps.tail(last)).iter_rows():
-            parts = [self._muted(when.astimezone().strftime("%H:%M:%S"))] if when is not None else []
+        names = names_apart(self._workspace.catalog, list(self._runs))
+        for source, run_id, step, when, keys, values in (steps if last is None else steps.tail(last)).iter_rows():
+            parts = [self._muted(moment(when)[11:])] if when is not None else []
             if len(self._runs) > 1:
-                parts.append(printable(names.get(run_id, run_id)))
+                parts.append(names[RunKey(source, run_id)])
             if step is not None:
                 parts.append(f"{self._muted('step')} {step}")
             parts += [f"{self._muted(printable(key))} {number(value)}" for key, value in zip(keys, values, strict=True)]
@@ -291,14 +301,24 @@ class _Tail:
     def _write_status(self, run: RunKey, status: str) -> None:
         now = self._workspace.now()
         if self._wish.as_json:
-            self._output.write(json_lines([{"run_id": run.run_id, "status": status, "time": iso(now)}]))
+            source = {"source": run.source} if self._names_source else {}
+            self._output.write(json_lines([{**source, "run_id": run.run_id, "status": status, "time": iso(now)}]))
             return
         told = styled(status_cell(status), STATUS_STYLES.get(status, ""), self._output.colour)
-        name = self._workspace.catalog.names([run]).get(run, run.run_id)
-        self._output.write_lines([f"{self._muted(now.astimezone().strftime('%H:%M:%S'))}  {printable(name)}  {told}"])
+        name = names_apart(self._workspace.catalog, list(self._runs))[run]
+        self._output.write_lines([f"{self._muted(moment(now)[11:])}  {name}  {told}"])
+
+    @property
+    def _names_source(self) -> bool:
+        """Whether a run's id does not say which run it is: it is unique within its source."""
+        return len(self._workspace.sources) > 1
 
     def _muted(self, text: str) -> str:
         return styled(text, "muted", self._output.colour)
+
+
+def _in_order(points: pl.DataFrame) -> pl.DataFrame:
+    return points.sort("time", "step", nulls_last=True, maintain_order=True)
 
 
 def _reader_is_gone(output: Output) -> bool:

@@ -140,18 +140,21 @@ def times(frame: pl.DataFrame, header: TableHeader) -> pl.Series | None:
     text = frame[str(header.time)].str.strip_chars()
     number = text.cast(pl.Float64, strict=False)
     if number.null_count() == len(number):
-        moment = (
-            text.str.to_datetime(time_unit="us", time_zone="UTC", strict=False, exact=True) if _is_iso(text) else None
-        )
-        return None if moment is None or moment.null_count() == len(moment) else moment
+        if not _is_iso(text):
+            return None
+        moment = _in_range(text.str.to_datetime(time_unit="us", time_zone="UTC", strict=False, exact=True))
+        return None if moment.null_count() == len(moment) else moment
     largest = number.abs().max()
     if not isinstance(largest, float) or not _SECONDS_FROM <= largest < 1e20:
         return None
     scale = next(scale for below, scale in ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3)) if largest < below)
-    moment = (number * scale).round()
-    return pl.select(
-        pl.when(moment.is_between(0, _LATEST)).then(moment).cast(pl.Int64, strict=False).cast(TIME)
-    ).to_series()
+    return _in_range((number * scale).round())
+
+
+def _in_range(moment: pl.Series) -> pl.Series:
+    """Those microseconds, or times, that Python's datetime can hold too."""
+    fits = moment.to_physical().is_between(0, _LATEST, closed="left")
+    return pl.select(pl.when(fits).then(moment).cast(pl.Int64, strict=False).cast(TIME)).to_series()
 
 
 def _is_iso(text: pl.Series) -> bool:

@@ -16,6 +16,7 @@ from typing import Final
 
 from tui_runs.adapter import Change, Focus
 from tui_runs.follow import FileWatch
+from tui_runs.follow.follower import HowWatched
 from tui_runs_mlflow.database.connection import Database, StampedFile
 from tui_runs_mlflow.database.growth import growth_of
 from tui_runs_mlflow.database.run_reader import RunReader, metrics_only
@@ -52,6 +53,7 @@ class DatabaseFollower:
         self._database, self._reader, self._seen = database, reader, seen
         self._closed = threading.Event()
         self._watch: FileWatch | None = None
+        self._how = HowWatched()
         self._sweep: Iterator[set[str]] | None = None
         self._sweep_stamp: object = None
         self._sweep_due = self._exact_due = 0.0
@@ -80,6 +82,8 @@ class DatabaseFollower:
                     yield from self._look(stamp, looked_at)
                 yield from self._compare_some()
                 yield from self._make_exact(looked_at)
+                if watch is not None:
+                    yield from self._how.changes(watch)
                 self._closed.wait(max(_PAUSE, _pause_after(begun, _LOOK_SHARE)))
                 self._wait(watch, focus, looked_at)
         finally:
@@ -89,9 +93,10 @@ class DatabaseFollower:
     # --- waiting ----------------------------------------------------------------------------------------------------
 
     def _begin_watch(self, focus: Focus) -> FileWatch | None:
-        if not isinstance(self._database, StampedFile) or focus.poll_seconds is not None:
+        """Watch the directory of the database's file; None where it is no file."""
+        if not isinstance(self._database, StampedFile):
             return None
-        watch = FileWatch()
+        watch = FileWatch(focus.poll_seconds)
         watch.watch([os.path.dirname(os.path.realpath(self._database.path))])
         return watch
 

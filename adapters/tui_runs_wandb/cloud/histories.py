@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from tui_runs_wandb.cloud.cloud_run import SPELLED
 from tui_runs_wandb.keys import TIMESTAMP, Keys
-from tui_runs_wandb.points import NO_TIME, Floats, Rows
+from tui_runs_wandb.points import NO_TIME, YEAR_10000, Floats, Rows
 from tui_runs_wandb.values import leaves
 
 _ROWS_A_PAGE: Final = 1000
@@ -86,7 +86,8 @@ def scan(run: Any, start: int, end: int, lines: int, keys: Keys, budget: Budget)
             continue
         row = len(steps)
         steps.append(int(step))
-        times.append(_seconds(said.get("_timestamp")))
+        moment = _float(said.get("_timestamp"))
+        times.append(math.nan if moment is None else moment)
         found += [(number, row, value) for number, value in _numbers_in(said, keys)]
         if len(found) >= budget.points or time.monotonic() > until:
             next_step = int(step) + 1
@@ -118,10 +119,6 @@ def _float(value: object) -> float | None:
     return float(value) if isinstance(value, str) and value in SPELLED else None
 
 
-def _seconds(said: object) -> float:
-    return float(said) if isinstance(said, int | float) and abs(said) < 2.0**42 else math.nan
-
-
 def _stretch(
     steps: NDArray[np.int64],
     seconds: Floats,
@@ -130,7 +127,7 @@ def _stretch(
     value: Floats,
     next_step: int,
 ) -> Stretch:
-    known = ~np.isnan(seconds)
+    known = (seconds >= 0) & (seconds < YEAR_10000)
     moments = np.full(len(steps), NO_TIME)
     moments[known] = np.rint(seconds[known] * 1e6).astype(np.int64)
     shown = key > TIMESTAMP
