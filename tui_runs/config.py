@@ -12,7 +12,7 @@ import os
 import re
 import shlex
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -29,7 +29,9 @@ _LARGEST: Final = 1_000_000
 _MOST_MISTAKES: Final = 20
 """Lines that are no TOML before a file is given up."""
 _REMEDY: Final = "Correct it; everything else in the file counts."
+_NOTHING_COUNTS: Final = "Correct it: until then everything is as if there were no such file."
 _HUGE: Final = 1e300
+_LONG: Final = 10**40
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION: Final = re.compile(r"\s*(?:\d+(?:\.\d+)?\s*[smhd]\s*)+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
@@ -96,7 +98,7 @@ def _same_path(pattern: str, uri: str) -> bool:
 def config_path() -> Path:
     """Where the config file is, or would be."""
     if named := os.environ.get(VARIABLE):
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))  # of a user that is not known it leaves the name as it is
     from platformdirs import user_config_path  # noqa: PLC0415  `--help` does not need it
 
     return user_config_path("tui-runs") / "config.toml"
@@ -114,17 +116,18 @@ def load_config(path: Path | None = None) -> tuple[Config, list[Problem]]:
     try:
         with open(path, "rb") as file:
             data = file.read(_LARGEST + 1)
-        text = data.decode("utf-8")
     except FileNotFoundError:
         missing = Problem(shown, f"There is no {shown}.", f"Write it, or unset {VARIABLE}.")
         return Config(path), [missing] if named else []
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         return Config(path), [Problem(shown, f"The config file cannot be read: {why}.", "Make it readable for you.")]
-    except UnicodeDecodeError:
-        return Config(path, True), [Problem(shown, "The config file is no text in UTF-8.", "Save it as UTF-8.")]
     if len(data) > _LARGEST:
         return Config(path, True), [Problem(shown, "The config file is larger than a megabyte.", "Shorten it.")]
+    try:
+        text = data.decode("utf-8-sig")  # some editors begin a file with a mark of its encoding
+    except UnicodeDecodeError:
+        return Config(path, True), [Problem(shown, "The config file is no text in UTF-8.", "Save it as UTF-8.")]
     return read_config(text, path)
 
 
@@ -167,38 +170,52 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"There are {', '.join(names)}." if len(names) <= 20 else "See the README for what there is."
 
 
-def _leaves(table: Mapping[str, Any], above: _Path = ()) -> Iterator[tuple[_Path, Any]]:
+def _leaves(table: Mapping[str, Any]) -> Iterator[tuple[_Path, Any]]:
     """The values of nested tables with their paths: `runs.sort = "o"` may be written with quotes or without."""
-    for key, value in table.items():
+    waiting: list[tuple[_Path, Any]] = [((), table)]
+    while waiting:
+        path, value = waiting.pop()
         if isinstance(value, dict):
-            yield from _leaves(value, (*above, key))
+            waiting += [((*path, key), inner) for key, inner in reversed(value.items())]
         else:
-            yield (*above, key), value
+            yield path, value
 
 
 class _Reading:
     """A config file that is being read, and what is wrong with it."""
 
     def __init__(self, text: str, shown: str) -> None:
-        self._lines, self._shown = text.splitlines(), shown
+        # Only these end a line of TOML; `splitlines` knows more.
+        self._lines, self._shown = text.replace("\r\n", "\n").split("\n"), shown
         self.problems: list[Problem] = []
         self.table = self._parse()
 
     def _parse(self) -> dict[str, Any]:
-        """The file as a table; lines that are no TOML are left out one after the other."""
+        """The file as a table; lines that are no TOML are left out one after the other.
+
+        With a header that is none its whole section is left out: its settings would count for the section before it.
+        """
         lines = list(self._lines)
         for _ in range(_MOST_MISTAKES):
             try:
                 return tomllib.loads("\n".join(lines))
             except RecursionError:
-                self._add(None, "This is no TOML that anyone would write: it is nested too deeply")
-                break
+                self._add(None, "This is no TOML that anyone would write: it is nested too deeply", _NOTHING_COUNTS)
+                return {}
             except ValueError as error:  # a number of thousands of digits is one, and no TOMLDecodeError
                 what, _, place = str(error).partition(" (at ")
                 found = re.match(r"line (\d+)", place)
-                at = int(found[1]) if found else max((n for n, line in enumerate(lines, 1) if line.strip()), default=1)
-                self._add(at, f"This is no TOML: {what[:1].lower()}{what[1:]}: {lines[at - 1].strip()[:60]}")
-                lines[at - 1] = ""
+                at = int(found[1]) if found else _last_opening(lines)
+                end = at
+                if lines[at - 1].lstrip().startswith("["):
+                    while end < len(lines) and not lines[end].lstrip().startswith("["):
+                        end += 1
+                left_out = f"; its section, up to line {end:,}, is left out" if end > at else ""
+                self._add(at, f"This is no TOML: {what[:1].lower()}{what[1:]}: {lines[at - 1].strip()[:60]}{left_out}")
+                lines[at - 1 : end] = [""] * (end - at + 1)
+        first = self.problems[0].uri.rpartition(":")[2]
+        self.problems.clear()
+        self._add(int(first), "This is no TOML from here on, and nothing of the file counts", _NOTHING_COUNTS)
         return {}
 
     def _add(self, line: int | None, what: str, remedy: str = _REMEDY) -> None:
@@ -251,6 +268,13 @@ class _Reading:
         return found
 
 
+def _last_opening(lines: Sequence[str]) -> int:
+    """The number of the last line that opens what need not end with it: what the file ends within was opened there."""
+    open_ones = [number for number, line in enumerate(lines, 1) if re.search(r"\"\"\"|\'\'\'|=\s*[\[{]", line)]
+    written = [number for number, line in enumerate(lines, 1) if line.strip()]
+    return max(open_ones or written, default=1)
+
+
 def _path_of(line: str) -> _Path:
     """The keys that a line of TOML names, from the outermost in; none where it is no TOML by itself."""
     try:
@@ -272,6 +296,10 @@ def _joined(path: _Path) -> str:
 
 
 def _said(value: object) -> str:
+    if isinstance(value, dict | list):  # of any depth
+        return "a table" if isinstance(value, dict) else "a list"
+    if isinstance(value, int) and abs(value) > _LONG:  # Python itself refuses to write thousands of digits
+        return "a number of many digits"
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyte
 import pytest
@@ -46,6 +49,22 @@ def until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         threading.Event().wait(0.01)
+
+
+@pytest.fixture(autouse=True)
+def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test leaves a thread that waits for more events."""
+    made: list[Alerts] = []
+    begin = Alerts.__init__
+
+    def noted(alerts: Alerts, *arguments: Any, **options: Any) -> None:
+        begin(alerts, *arguments, **options)
+        made.append(alerts)
+
+    monkeypatch.setattr(Alerts, "__init__", noted)
+    yield
+    for alerts in made:
+        alerts.close()
 
 
 class TestTerminal:
@@ -136,6 +155,34 @@ class TestCommand:
         assert problem.what == "on_alert (/no/such/program) cannot be started: no such file or directory."
         assert "whole path" in problem.remedy
 
+    def test_a_disk_that_is_full(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse() -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        failures = Failures()
+        alerts = Alerts(AlertSettings(on_alert=script(tmp_path, "sys.exit(3)")), print, failures)
+        with monkeypatch.context() as full:
+            full.setattr("tempfile.TemporaryFile", refuse)
+            alerts.tell(EVENT, "x")
+            failures.wait()
+        assert "cannot be run: no space left on device." in failures.problems[0].what
+        alerts.tell(EVENT, "x")  # and the next one is told as if nothing had happened
+        failures.wait(2)
+        assert "exit code 3" in failures.problems[1].what
+
+    def test_one_that_may_not_be_killed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(group: int, number: int) -> None:
+            killpg(group, number)
+            raise PermissionError
+
+        killpg = os.killpg
+        monkeypatch.setattr(os, "killpg", refuse)
+        failures = Failures()
+        command = script(tmp_path, "import time; time.sleep(600)")
+        Alerts(AlertSettings(on_alert=command), print, failures, timeout=0.1).tell(EVENT, "x")
+        failures.wait()
+        assert "was killed" in failures.problems[0].what
+
     def test_one_that_fails(self, tmp_path: Path) -> None:
         failures = Failures()
         command = script(tmp_path, "sys.exit('no \\x1b[31mserver')")
@@ -144,36 +191,34 @@ class TestCommand:
         assert "ended with exit code 1: no ␛[31mserver." in failures.problems[0].what
 
     def test_one_that_never_ends_is_killed_with_all_that_it_began(self, tmp_path: Path) -> None:
-        body = (
-            "import subprocess, time\n"
-            "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-            "open(out + '.part', 'w').write(str(child.pid))\nos.rename(out + '.part', out)\ntime.sleep(600)"
-        )
+        out = tmp_path / "out"
+        body = f"[ -e {out} ] && exit 3; sleep 600 & echo $! > {out}.part; mv {out}.part {out}; wait"
         failures = Failures()
-        command = script(tmp_path, body)
-        alerts = Alerts(AlertSettings(on_alert=command), print, failures, timeout=5.0)
+        alerts = Alerts(AlertSettings(on_alert=("/bin/sh", "-c", body)), print, failures, timeout=1.0)
         alerts.tell(EVENT, "x")
         failures.wait()
-        assert "took more than 5 s, and was killed" in failures.problems[0].what
-        child = Path("/proc") / (tmp_path / "out").read_text()
+        assert "took more than 1 s, and was killed" in failures.problems[0].what
+        child = Path("/proc") / out.read_text().strip()
         until(lambda: not child.exists() or child.joinpath("stat").read_text().split()[2] == "Z")
         # And the next event is told as if nothing had happened.
-        Path(command[1]).write_text("import sys; sys.exit(3)")
         alerts.tell(EVENT, "x")
         failures.wait(2)
         assert "exit code 3" in failures.problems[1].what
 
     def test_the_caller_never_waits(self, tmp_path: Path) -> None:
         failures = Failures()
-        body = "import time; open(out, 'w'); time.sleep(600)"
-        alerts = Alerts(AlertSettings(on_alert=script(tmp_path, body)), print, failures, 5.0)
+        out, hold = tmp_path / "out", tmp_path / "hold"
+        os.mkfifo(hold)
+        command = ("/bin/sh", "-c", f": > {out}; read _ < {hold}; exit 3")
+        alerts = Alerts(AlertSettings(on_alert=command), print, failures, 60.0)
         alerts.tell(EVENT, "x")
-        until((tmp_path / "out").exists)
+        until(out.exists)
         for _ in range(150):
             alerts.tell(EVENT, "x")  # on the UI thread; the queue takes a hundred
         assert [problem.what for problem in failures.problems] == [
-            f"on_alert ({sys.executable}) is behind by 100 events, so it was not told of crashed."
+            "on_alert (/bin/sh) is behind by 100 events, so it was not told of crashed."
         ] * 50
         alerts.close()
-        failures.wait(51)  # the one that was running is killed
-        assert "was killed" in failures.problems[-1].what
+        hold.write_text("go on\n")
+        failures.wait(51)  # the one that was running ends by itself
+        assert "exit code 3" in failures.problems[-1].what

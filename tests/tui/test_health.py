@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
@@ -15,9 +14,9 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.adapters.mlflow_stores import HandMadeStore
-from tests.conftest import ROOT
 from tests.tui.ailing_store import FAILED, FINISHED, append, write_ailing_store
 from tests.tui.conftest import NOW, settle, text_of, until
+from tests.tui.terminal import Terminal
 from tui_runs.config import AlertSettings, Config, read_config
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.workspace import Workspace
@@ -252,29 +251,15 @@ class TestLooks:
 
 def test_a_terminal_is_rung_and_notified(tmp_path: Path) -> None:
     """In a pseudo-terminal: what turns reaches it as whole sequences, amid everything that is painted."""
-    import pexpect
-
     now = datetime.now(UTC)
     store = write_ailing_store(tmp_path / "mlruns", now)
     config = tmp_path / "config.toml"
     config.write_text('[alerts]\nbell = true\nnotify = "both"\n')
-    environment = {name: value for name, value in os.environ.items() if name not in ("TMUX", "NO_COLOR")}
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "tui_runs", "open", "./mlruns"],
-        env={**environment, "TERM": "xterm-256color", "TUI_RUNS_CONFIG": str(config), "PYTHONPATH": str(ROOT)},
-        cwd=tmp_path,
-        dimensions=(45, 160),
-        timeout=60,
-    )
-    try:
+    with Terminal(["open", "./mlruns"], cwd=tmp_path, env={"TUI_RUNS_CONFIG": str(config)}) as terminal:
+        child = terminal.child
         child.expect("plateau")  # what was so at the start is known by now
         assert b"\x1b]9;" not in child.before
         append(store, "1" * 32, "val_loss", [math.nan], 120, int(now.timestamp() * 1000))
         said = "calm-otter(: |;)val_loss is NaN since step 120"
         child.expect(f"\x1b]9;tui-runs: {said}\x1b\\\\\x1b]777;notify;tui-runs: {said}\x1b\\\\\x07")
-        child.send("q")
-        child.expect(pexpect.EOF)
-    finally:
-        child.close(force=True)
-    assert child.exitstatus == 0
+        terminal.quit()

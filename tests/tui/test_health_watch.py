@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.message import Message
 
 from tui_runs.adapter import Change, Cursor, Focus, History, RunBatch
+from tui_runs.analysis.health import Event, Finding, judge_points
 from tui_runs.analysis.health_rules import HealthRules
 from tui_runs.capabilities import Details, LogFile, LogPart
+from tui_runs.config import Config
 from tui_runs.display import HOSTILE
 from tui_runs.errors import ArtifactError, SourceLostError
 from tui_runs.frames.catalog import RunKey
-from tui_runs.schema import DETAILS, HISTORY, METRICS, PARAMS, RUNS, conform, empty
+from tui_runs.frames.workspace import Workspace
+from tui_runs.machine.paths import local_path
+from tui_runs.machine.readings import Space
+from tui_runs.schema import DETAILS, HISTORY, METRICS, PARAMS, RUNS, TIME, conform, empty
 from tui_runs.sources.discover import find
+from tui_runs.tui.health import board as board_module
 from tui_runs.tui.health.board import HealthBoard
 from tui_runs.tui.health.curves import MOST_POINTS, RunCurves
+from tui_runs.tui.health.desk import HealthDesk
 from tui_runs.tui.health.logs import read_last_words
-from tui_runs.tui.health.watch import LOOK_SECONDS, MOST_RUNS, Findings, HealthWatch, local_path
+from tui_runs.tui.health.reader import HealthReader, Tell
+from tui_runs.tui.health.watch import LOOK_SECONDS, MOST_RUNS, Findings, HealthWatch
+from tui_runs.tui.messages import HealthRead, ReaderFailed
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -129,7 +143,8 @@ class World:
         self.watch.take_change("s", Change(RunBatch(empty(RUNS), empty(PARAMS), empty(PARAMS), metrics)))
 
     def look(self) -> list[Findings]:
-        found = [*self.watch.look(), *(self.watch.read() if self.watch.due else ())]
+        read = self.watch.read() if self.watch.due else ()
+        found = [*self.watch.look(), *(one for one in read if one is not None)]
         for one in found:
             self.told += [(event.run_id, event.kind) for event in self.board.take(one, self.wall)]
         return found
@@ -207,6 +222,14 @@ class TestSilence:
         world.pass_time(599)
         assert not world.wrong()
 
+    @pytest.mark.parametrize("back", [Change(), Change(RunBatch(*map(empty, (RUNS, PARAMS, PARAMS, METRICS))))])
+    def test_nor_do_the_last_seconds_without_the_store(self, world: World, back: Change) -> None:
+        world.watch.lost("s")
+        world.ticks += 15
+        world.watch.take_change("s", back)
+        world.pass_time(590)
+        assert not world.wrong()
+
     def test_nor_a_store_that_is_not_followed(self, world: World) -> None:
         for begin, end in (
             (lambda: world.watch.follow(False), lambda: world.watch.follow(True)),
@@ -251,13 +274,12 @@ class TestSilence:
         world = World()
         world.say({"run_id": "r", "status": "running"}, change=False)
         world.watch.scanned("s")
-        silence, ever = 0.0, 0
+        silence = 0.0
         for seconds, wall, writes in steps:
             world.pass_time(seconds, wall=wall)
             silence += seconds
             if silence > 600 + 2 * LOOK_SECONDS:
                 assert ("r", "stale") in world.wrong()
-                ever += 1
             elif silence < 600 - LOOK_SECONDS:
                 assert ("r", "stale") not in world.wrong()
             if writes:
@@ -329,6 +351,62 @@ class TestPoints:
         world.watch.judge_by({"loss": "higher"})
         world.look()
         assert ("r", "diverging") not in world.wrong()
+
+    def test_a_run_that_is_resumed_and_well_again(self, world: World) -> None:
+        bad = [*[10.0] * 10, *[1.0] * 30, *[20.0] * 30]
+        world.log("r", *bad)
+        world.look()
+        world.say({"run_id": "r", "status": "failed"})
+        world.look()
+        assert ("r", "diverging") in world.wrong()
+        world.store.points["r", "loss"] = [10.0] * 10 + [1.0] * 30  # from the checkpoint on
+        world.say({"run_id": "r", "status": "running"})
+        world.look()
+        assert not world.wrong()
+        assert RunKey("s", "r") not in world.board.signs
+
+    def test_runs_do_not_take_turns_in_being_watched(self) -> None:
+        world = World()
+        names = [f"r{at}" for at in range(5 * MOST_RUNS)]
+        for name in names:
+            world.store.points[name, "loss"] = [1.0]
+        world.say(*[{"run_id": name, "status": "running"} for name in names], change=False)
+        world.watch.scanned("s")
+        world.look()
+        luck = Random(0)
+        for _ in range(10):
+            world.wall += timedelta(seconds=1)
+            for name in luck.sample(names, len(names)):
+                world.wall += timedelta(milliseconds=1)
+                world.log(name, 0.5)
+            world.look()
+        assert len({asked for (asked,) in world.store.asked}) == MOST_RUNS
+        assert world.store.sent == 11 * MOST_RUNS
+
+    def test_one_that_falls_silent_gives_its_place_away(self) -> None:
+        world = World(HealthRules(stale_after=30))
+        names = [f"r{at}" for at in range(MOST_RUNS + 1)]
+        for name in names:
+            world.store.points[name, "loss"] = [1.0]
+        world.say(*[{"run_id": name, "status": "running"} for name in names], change=False)
+        world.watch.scanned("s")
+        world.look()
+        watched = {asked for (asked,) in world.store.asked}
+        (other,) = set(names) - watched
+        world.pass_time(60)
+        world.log(other, math.nan)
+        world.look()
+        assert (other, "nan") in world.wrong()
+
+    def test_what_is_found_does_not_wait_for_the_next_read(self, world: World) -> None:
+        for name in ("a", "b"):
+            world.store.points[name, "loss"] = [math.nan]
+        world.say({"run_id": "a", "status": "running"}, {"run_id": "b", "status": "running"})
+        asked = []
+        for one in world.watch.read():
+            asked.append((len(world.store.asked), one is None))
+        # None, then the read and what it found, and None again before the next read.
+        assert asked == [(1, True), (2, False), (2, True), (3, False)]
 
     def test_the_latest_runs_are_watched_and_no_others(self) -> None:
         world = World()
@@ -408,6 +486,74 @@ def test_a_long_curve_is_held_in_little_and_keeps_its_shape(lengths: list[int]) 
     assert store.sent == total
 
 
+class Trained:
+    """A source of one curve that is written in numpy: a million points are read at once."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def history(self, run_ids: Sequence[str], metrics: Sequence[str], cursor: Cursor) -> History:
+        first = cursor.get(("r", "loss"), 0)
+        values = self.values[first : first + 7_777]
+        end = first + len(values)
+        frame = pl.DataFrame({"run_id": "r", "key": "loss", "step": np.arange(first, end), "value": values})
+        return History(conform(frame, HISTORY), {("r", "loss"): end}, end == len(self.values))
+
+
+class TestLongCurvesAreJudgedAsTheyAreWhole:
+    STEPS = np.arange(1_000_000)
+    NOISE = np.random.default_rng(0).normal(0, 0.1, len(STEPS))
+    FALLS = 0.3 + 3 * (1.0 + STEPS) ** -0.15
+
+    def judged(self, values: np.ndarray, *, steps: bool = True) -> tuple[list[Finding], list[Finding]]:
+        """What is found in a curve as it is held, and as it is."""
+        held = RunCurves(Trained(values), "r").read(["loss"], lambda: False)["loss"]  # type: ignore[arg-type]
+        assert held.height <= MOST_POINTS
+        whole = pl.DataFrame({"place": self.STEPS, "step": self.STEPS, "value": values}).with_columns(
+            time=pl.lit(None, TIME)
+        )
+        curves = [one if steps else one.with_columns(step=pl.lit(None, pl.Int64)) for one in (held, whole)]
+        one, other = (judge_points({"loss": curve}, {"loss": "lower"}, HealthRules()) for curve in curves)
+        assert [(found.kind, found.over) for found in one] == [(found.kind, found.over) for found in other]
+        return one, other
+
+    def test_what_still_falls(self) -> None:
+        assert self.judged(self.FALLS + self.NOISE) == ([], [])
+
+    def test_noise_around_nothing(self) -> None:
+        (found,), _ = self.judged(self.NOISE)
+        assert found.kind == "plateau"
+
+    def test_a_plateau(self) -> None:
+        fast = 2 + 8 * np.exp(-self.STEPS / 20_000) + self.NOISE
+        (held,), (whole,) = self.judged(fast)
+        assert held.kind == "plateau"
+        assert "500,000 points since step 500,000" in whole.sentence
+        since = int(held.sentence.partition("since step ")[2].split()[0].replace(",", ""))
+        assert 500_000 <= since < 501_024
+        assert f"{1_000_000 - since:,} points since" in held.sentence
+
+    def test_diverging(self) -> None:
+        values = self.FALLS + self.NOISE
+        values[-100:] += 5
+        (held,), (whole,) = self.judged(values)
+        assert held.kind == "diverging"
+        assert held.sentence.partition(",")[0] == whole.sentence.partition(",")[0]
+
+    def test_nan_since_a_point(self) -> None:
+        values = self.FALLS + self.NOISE
+        values[100_000:] = math.nan
+        (held, *_), (whole, *_) = self.judged(values, steps=False)
+        assert held == whole
+        assert held.sentence == "loss is NaN since point 100,001"
+
+    def test_nan_for_a_while(self) -> None:
+        values = self.FALLS + self.NOISE
+        values[100_000:700_000] = math.nan
+        (held,), _ = self.judged(values, steps=False)
+        assert held.sentence.startswith("loss was NaN at point 100,001, and is finite again since point 700,0")
+
+
 class TestCrashes:
     def test_exit_code_and_the_end_of_the_log(self, world: World) -> None:
         text = (
@@ -445,6 +591,22 @@ class TestCrashes:
         assert lines[-1] == says
         assert not any(HOSTILE.search(line) for line in lines)
 
+    @pytest.mark.parametrize(("hours", "news"), [(1, True), (25, False)])
+    def test_old_failures_that_appear_are_no_news(self, world: World, hours: float, news: bool) -> None:
+        """Copied from another machine, say, while the app is open."""
+        world.say({"run_id": "copied", "status": "failed", "ended": START - timedelta(hours=hours)})
+        world.look()
+        assert world.told == [("copied", "crashed")] * news
+        world.say({"run_id": "r", "status": "failed", "ended": START - timedelta(hours=hours)})
+        world.look()
+        assert world.told[-1:] == [("r", "crashed")]  # that was running a moment ago
+
+    def test_one_that_is_removed_before_its_log_was_read(self, world: World) -> None:
+        world.say({"run_id": "r", "status": "failed"})
+        world.watch.take_change("s", Change(removed=["r"]))
+        world.look()
+        assert not world.told
+
     def test_once_however_often_it_is_said_and_again_when_it_was_resumed(self, world: World) -> None:
         for _ in range(3):
             world.say({"run_id": "r", "status": "failed"})
@@ -468,38 +630,162 @@ class TestCrashes:
         assert not world.told
 
 
+class Room:
+    """What a file system of a terabyte says, of which so many gigabytes are free."""
+
+    f_frsize, f_blocks = 10**9, 1000
+
+    def __init__(self, free: list[int]) -> None:
+        self.f_bavail = self.f_bfree = free[0]
+
+
 class TestDisk:
-    @pytest.mark.parametrize(
-        ("uri", "path"),
-        [
-            ("/data/mlruns", "/data/mlruns"),
-            ("file:///data/ml%20runs", "/data/ml runs"),
-            ("sqlite:////data/mlflow.db", "/data/mlflow.db"),
-            ("sqlite:///mlflow.db", "mlflow.db"),
-            ("https://example.org/x", None),
-            ("postgresql://h/x", None),
-            ("wandb://team/project", None),
-        ],
-    )
-    def test_where_a_source_is(self, uri: str, path: str | None) -> None:
-        assert local_path(uri) == path
-
-    def test_full_and_free_again(self, world: World, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stores(
+        self, places: Mapping[str, tuple[Path, HealthRules]], free: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[], list[tuple[str, str, bool]]]:
+        """Looks a minute later: what is said, by which source, and whether it is news."""
         monkeypatch.setattr("tui_runs.tui.health.watch.local_path", local_path)
-        world.store.uri = str(tmp_path)
+        monkeypatch.setattr("os.statvfs", lambda path: Room(free))
+        monkeypatch.setattr("tui_runs.tui.health.disks._WAIT_SECONDS", 30.0)
+        sources = {}
+        for name, (place, rules) in places.items():
+            store = Store()
+            store.uri = str(place)
+            sources[name] = store, rules
+        ticks = [0.0]
+        watch = HealthWatch(sources, lambda: START, lambda: ticks[0])  # type: ignore[arg-type]
+
+        def look() -> list[tuple[str, str, bool]]:
+            ticks[0] += 61
+            return [(one.run.source, "".join(event.sentence for event in one.events), one.news) for one in watch.look()]
+
+        return look
+
+    def test_full_and_free_again(self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         free = [100]
-
-        class Room:
-            f_frsize, f_blocks = 10**9, 1000
-
-            @property
-            def f_bavail(self) -> int:
-                return free[0]
-
-        monkeypatch.setattr("os.statvfs", lambda path: Room())
-        for left, wrong in ((100, False), (15, True), (14, True), (22, True), (25, False), (15, True)):
+        look, board, told = self.stores({"s": (tmp_path, HealthRules())}, free, monkeypatch), HealthBoard(), []
+        for left, full in ((100, False), (15, True), (14, True), (22, True), (25, False), (15, True)):
             free[0] = left
-            world.pass_time(65, wall=0)
-            assert (("", "disk") in world.wrong()) == wrong
-            world.log("r", 1.0)
-        assert world.told == [("", "disk")] * 2
+            for source, sentence, news in look():
+                events = (Event("disk", source, "", sentence),) if sentence else ()
+                told += board.take(Findings(RunKey(source, ""), ("disk",), events, news), START)
+            assert any(not entry.event.over for _, entry in board.entries) == full
+            if full:
+                assert f"nearly full: {left}" in board.entries[0][1].event.sentence
+        assert len(told) == 2
+
+    def test_each_store_by_its_own_rules_and_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        free, places = [500], {}
+        for name, limit in (("a", 20), ("b", 200), ("c", 200)):
+            (tmp_path / name).mkdir()
+            places[name] = tmp_path / name, HealthRules(disk_gb=limit, disk_share=1.0)
+        look = self.stores(places, free, monkeypatch)
+        assert look() == []
+        free[0] = 150
+        ((source, sentence, news),) = look()
+        assert (source, news) == ("b", True)
+        assert "150" in sentence
+        free[0] = 10  # the one that said it says on how it is
+        assert [source for source, _, _ in look()] == ["b"]
+        free[0] = 900
+        assert look() == [("b", "", True)]
+
+    def test_one_that_does_not_answer_holds_nobody_up(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        answer = threading.Event()
+        look = self.stores({"s": (tmp_path, HealthRules())}, [1], monkeypatch)
+        monkeypatch.setattr("tui_runs.tui.health.disks._WAIT_SECONDS", 0.0)
+        monkeypatch.setattr("tui_runs.machine.readings._FIRST_WAIT", 0.0)
+        monkeypatch.setattr("tui_runs.machine.readings._space", lambda path: answer.wait(30) and Space(0, 1))
+        assert look() == []
+        assert look() == []
+        answer.set()
+
+
+class TestReader:
+    """The thread around the watch."""
+
+    @pytest.fixture
+    def posted(self) -> queue.Queue[Message]:
+        return queue.Queue()
+
+    def begin(self, store: Store, posted: queue.Queue[Message], *first: Tell) -> HealthReader:
+        """Is told of runs a and b, which are NaN, after what is to be told first."""
+        for name in ("a", "b"):
+            store.points[name, "loss"] = [math.nan]
+        runs = conform(pl.DataFrame([{"run_id": name, "status": "running"} for name in "ab"]), RUNS)
+        rows = pl.DataFrame([{"run_id": name, "key": "loss", "last": math.nan} for name in "ab"])
+        batch = RunBatch(runs, empty(PARAMS), empty(PARAMS), conform(rows, METRICS))
+        reader = HealthReader({"s": (store, HealthRules())}, lambda: START, posted.put)  # type: ignore[dict-item]
+        for tell in first:
+            reader.tell(tell)
+        reader.tell(lambda watch: watch.take("s", batch))
+        reader.tell(lambda watch: watch.scanned("s"))
+        reader.start()
+        return reader
+
+    def test_what_fails_loses_nothing_else_that_was_told(self, posted: queue.Queue[Message]) -> None:
+        def fail(watch: HealthWatch) -> None:
+            raise RuntimeError("odd batch")
+
+        reader = self.begin(Store(), posted, fail, fail)
+        failed = posted.get(timeout=30)
+        assert isinstance(failed, ReaderFailed)
+        assert "odd batch" in failed.details
+        found = set()
+        while found < {"a", "b"}:
+            read = posted.get(timeout=30)
+            assert isinstance(read, HealthRead)
+            found |= {one.run.run_id for one in read.findings if one.events}
+        reader.close()
+        reader.join(30)
+
+    def test_what_is_found_is_said_before_the_next_read(self, posted: queue.Queue[Message]) -> None:
+        class Slow(Store):
+            def history(
+                self, run_ids: Sequence[str], metrics: Sequence[str] | None = None, cursor: Cursor | None = None
+            ) -> History:
+                if self.asked:
+                    assert said.wait(30)
+                return super().history(run_ids, metrics, cursor)
+
+        said = threading.Event()
+        reader = self.begin(Slow(), posted)
+        read = posted.get(timeout=30)
+        assert isinstance(read, HealthRead)
+        assert [event.kind for one in read.findings for event in one.events] == ["nan"]
+        said.set()
+        assert isinstance(posted.get(timeout=30), HealthRead)
+        reader.close()
+        reader.join(30)
+
+
+class TestDesk:
+    def test_what_is_found_of_a_run_that_is_gone_is_not_listed(self) -> None:
+        desk = HealthDesk(Workspace(now=lambda: START), Config(), lambda message: None, lambda text: None)
+        for run_id in ("gone", ""):
+            event = Event("disk", "s", run_id, "it is full")
+            desk.take(HealthRead([Findings(RunKey("s", run_id), ("disk",), (event,), news=False)]))
+        assert [key.run_id for key, _ in desk.board.entries] == [""]
+        desk.close()
+
+
+class TestBoard:
+    def test_of_a_flood_the_newest_are_kept_and_they_are_sorted_now_and_then(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        board, sorts = HealthBoard(), []
+        counted = lambda *what, **how: sorts.append(1) or sorted(*what, **how)  # noqa: E731
+        monkeypatch.setattr(board_module, "sorted", counted, raising=False)
+        for at in range(2500):
+            event = Event("crashed", "s", f"r{at}", "failed", START + timedelta(seconds=at))
+            board.take(Findings(RunKey("s", f"r{at}"), ("crashed",), (event,), news=False), START)
+        assert len(sorts) == 3
+        kept = [key.run_id for key, _ in board.entries]
+        assert kept == [f"r{at}" for at in range(2499, 2499 - len(kept), -1)]
+        assert 1800 <= len(kept) <= 2000
+
+    def test_a_change_without_runs_that_are_gone_changes_nothing(self) -> None:
+        board = HealthBoard()
+        before = board.version
+        board.forget("s", ())
+        assert board.version == before

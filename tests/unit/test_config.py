@@ -15,6 +15,7 @@ from tui_runs.analysis.health_rules import HealthRules
 from tui_runs.config import AlertSettings, Config, config_path, load_config, read_config
 
 PATH = Path("/home/me/config.toml")
+NOTHING_COUNTS = "Correct it: until then everything is as if there were no such file."
 
 
 def read(text: str) -> tuple[Config, list[tuple[str, str, str]]]:
@@ -72,16 +73,16 @@ def test_a_source_is_named_by_its_path_too(tmp_path: Path, monkeypatch: pytest.M
         ("[health]\nstale_aftr = 3", ":2", "There is no stale_aftr in [health].", "Did you mean stale_after?"),
         ('[health]\nstale_after = "soon"', ":2", "stale_after is 'soon', and should be a time such as", "Correct it"),
         ("[health]\nstale_after = 0", ":2", "stale_after is 0, and should be a time such as", "Correct it"),
-        ("[health]\nplateau_share = 1.5", ":2", "plateau_share is 1.5, and should be a number from 0 to 1.", "Corr"),
+        ("[health]\nplateau_share = 1.5", ":2", "plateau_share is 1.5, and should be a number from 0 to 0.8.", "Corr"),
         ("[health]\ndisk_gb = inf", ":2", "disk_gb is inf, and should be a number, 0 at least.", "Correct it"),
-        (f"[health]\ndisk_gb = {10**400}", ":2", "disk_gb is 1000", "Correct it"),
+        (f"[health]\ndisk_gb = {10**400}", ":2", "disk_gb is a number of many digits", "Correct it"),
         ("health = 1", ":1", "health is 1, and should be a table: [health].", "Correct it"),
         ('[health.sources."a b"]\nnan = 1', ":2", "nan is 1, and should be true or false.", "Correct it"),
         ("[health.sources]\nx = 1", ":2", "x is 1, and should be a table: [health.sources.x].", "Correct it"),
         ("[alert]\nbell = true", ":1", "There is no alert.", "Did you mean alerts?"),
         ('[alerts]\nnotify = "mail"', ":2", "notify is 'mail', and should be one of off, auto,", "Correct it"),
         ('[alerts]\non_alert = "a \'b"', ":2", "should be a command such as", "Correct it"),
-        ("[alerts]\non_alert = [1]", ":2", "on_alert is [1], and should be a command", "Correct it"),
+        ("[alerts]\non_alert = [1]", ":2", "on_alert is a list, and should be a command", "Correct it"),
         ("[keys]\nruns.sort = 3", ":2", 'runs.sort is 3, and should be a key such as "ctrl+g".', "Correct it"),
         ("[health]\nnan = = 3\n", ":2", "This is no TOML: invalid value: nan = = 3.", "Correct it"),
         ("x\x1b[31m = 1", ":1", "This is no TOML", "Correct it"),
@@ -135,7 +136,9 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xff\xfe")
     assert "UTF-8" in load_config(path)[1][0].what
-    path.write_bytes(b"#" * 1_000_001)
+    path.write_bytes("é".encode() * 600_000)
+    assert "megabyte" in load_config(path)[1][0].what
+    path.write_bytes(b"#" + "é".encode() * 600_000)  # cut within a letter
     assert "megabyte" in load_config(path)[1][0].what
     os.remove(path)
     path.mkdir()
@@ -148,7 +151,68 @@ def test_a_file_that_no_one_would_write() -> None:
     _, problems = read("a = " + "9" * 10_000)
     assert len(problems) == 1
     _, problems = read("\n".join("?" for _ in range(1000)))
-    assert len(problems) == 20
+    assert problems == [(":1", "This is no TOML from here on, and nothing of the file counts.", NOTHING_COUNTS)]
+    for digits in ("9" * 4000, "0x" + "f" * 5000):
+        (problem,) = read(f"[health]\nstale_after = {digits}")[1]
+        assert problem[1].startswith("stale_after is a number of many digits, and should be a time")
+    deep = ".".join("a" * 3000)
+    (problem,) = read(f"[keys]\n{deep} = 1")[1]
+    assert "should be a key" in problem[1]
+    (problem,) = read(f"[health]\nstale.{deep} = 1")[1]
+    assert problem[1] == "stale is a table, and should be true or false."
+    (problem,) = read(f"[alerts]\non_alert = [{{{deep} = 1}}]")[1]
+    assert problem[1].startswith("on_alert is a list, and should be a command")
+
+
+def test_the_section_below_a_broken_header_counts_for_no_other() -> None:
+    config, problems = read(
+        '[health]\nstale = false\n[health.sources."x"\nnan = false\n\nplateau = false\n[alerts]\nbell = true\n'
+    )
+    assert config.health == HealthRules(stale=False)
+    assert not config.of_sources
+    assert config.alerts.bell
+    ((where, what, _),) = problems
+    assert where == ":3"
+    assert what.endswith('[health.sources."x"; its section, up to line 6, is left out.')
+
+
+@pytest.mark.parametrize("opening", ['on_alert = """notify', "on_alert = '''notify"])
+def test_what_is_never_closed_is_said_where_it_was_opened(opening: str) -> None:
+    lines = [f"# line {at}" for at in range(30)]
+    config, problems = read("\n".join(["[alerts]", "bell = true", opening, *lines, "", "[health]", "nan = false"]))
+    assert [where for where, _, _ in problems] == [":3"]
+    assert config.alerts.bell
+    assert not config.health.nan
+
+
+def test_a_file_is_given_up_as_a_whole() -> None:
+    config, problems = read("\n".join(["[alerts]", "bell = true", *("?" for _ in range(30))]))
+    assert config.alerts == AlertSettings()
+    assert [where for where, _, _ in problems] == [":3"]
+    assert "nothing of the file counts" in problems[0][1]
+    assert problems[0][2] == NOTHING_COUNTS
+
+
+def test_what_ends_a_line_elsewhere_ends_none_of_toml() -> None:
+    command = "tell a\u2028b\x85c"
+    config, problems = read(f'[alerts] # \u2028 \u2029 \x85\r\non_alert = ["{command}"]\r\nbell = true\r\nx = 1')
+    assert config.alerts == AlertSettings(bell=True, on_alert=(command,))
+    assert [where for where, _, _ in problems] == [":4"]
+
+
+def test_a_mark_of_the_encoding_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes("[alerts]\nbell = true\n".encode("utf-8-sig"))
+    config, problems = load_config(path)
+    assert not problems
+    assert config.alerts.bell
+
+
+def test_the_home_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUI_RUNS_CONFIG", "~nobody-at-all/x.toml")
+    config, problems = load_config()
+    assert not config.exists
+    assert [one.what for one in problems] == ["There is no ~nobody-at-all/x.toml."]
 
 
 @given(st.text(max_size=200))

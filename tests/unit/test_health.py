@@ -32,7 +32,8 @@ def curve(values: list[float], first_step: int = 0) -> pl.DataFrame:
     steps = range(first_step, first_step + len(values))
     times = [BEGIN + timedelta(seconds=at) for at in range(len(values))]
     return pl.DataFrame(
-        {"step": steps, "time": times, "value": values}, schema={"step": pl.Int64, "time": TIME, "value": pl.Float64}
+        {"place": range(len(values)), "step": steps, "time": times, "value": values},
+        schema={"place": pl.Int64, "step": pl.Int64, "time": TIME, "value": pl.Float64},
     )
 
 
@@ -205,7 +206,7 @@ class TestPlateau:
         assert "plateau" not in judge([1.0] * (FEWEST_FOR_PLATEAU - 1))
         assert "plateau" in judge([1.0] * FEWEST_FOR_PLATEAU)
 
-    def test_the_metric_that_counts_most_is_judged(self) -> None:
+    def test_the_first_metric_with_enough_points_is_judged(self) -> None:
         falls, stays = curve(falling(400, 0.02, slowness=3.0)), curve([1.0] * 400)
         ways = {"val/loss": "lower", "train/loss": "lower"}
         assert not judge_points({"val/loss": falls, "train/loss": stays}, ways, HealthRules())  # type: ignore[arg-type]

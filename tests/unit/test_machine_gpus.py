@@ -9,6 +9,7 @@ import pytest
 
 from tests.nvml import GIB, UNTOLD, NvmlLibrary, StandInGpu, a100, install, no_library
 from tui_runs.machine.gpus import _RETRY_SECONDS, GpuProcess, GpuReader
+from tui_runs.machine.readings import Space
 
 
 class Clock:
@@ -38,6 +39,20 @@ def test_everything_that_a_gpu_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (second.label, second.utilisation, second.slowdown, second.processes) == ("1", 0.0, 85, ())
 
 
+_LACKING: dict[str, dict[str, object]] = {
+    "utilization": {"utilisation": None},
+    "total": {"memory": None},
+    "used": {"memory": Space(0, 85_520_809_984)},
+    "reserved": {},
+    "power": {"power": None},
+    "limit": {"power_limit": None},
+    "temperature": {"temperature": None},
+    "slowdown": {"slowdown": 85},  # what is told of a GPU that does not say
+    "sm": {"clock": None},
+}
+"""By reading: the fields of a GPU that are others without it."""
+
+
 @pytest.mark.parametrize("reading", sorted(StandInGpu().told))
 def test_a_reading_that_is_not_supported_costs_no_other(monkeypatch: pytest.MonkeyPatch, reading: str) -> None:
     whole = StandInGpu()
@@ -45,9 +60,7 @@ def test_a_reading_that_is_not_supported_costs_no_other(monkeypatch: pytest.Monk
     install(monkeypatch, NvmlLibrary([whole, lacking]))
     one, other = GpuReader().read().found
     fields = [name for name in type(one).__slots__ if name != "label" and getattr(one, name) != getattr(other, name)]
-    assert len(fields) <= 1
-    if fields and fields != ["slowdown"] and reading != "used":
-        assert getattr(other, fields[0]) is None
+    assert {name: getattr(other, name) for name in fields} == _LACKING[reading]
 
 
 def test_nothing_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,5 +166,11 @@ class TestTrouble:
             return 0
 
         monkeypatch.setattr(library, "nvmlSystemGetProcessName", name)
+
+        def model(handle: object, out: object, size: object) -> int:
+            return name(handle, out, size)
+
+        monkeypatch.setattr(library, "nvmlDeviceGetName", model)
         (gpu,) = GpuReader().read().found
         assert gpu.processes == (GpuProcess(5, GIB),)
+        assert gpu.name == "GPU"

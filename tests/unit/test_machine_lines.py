@@ -14,7 +14,7 @@ from tui_runs.machine.gpus import Gpu, GpuProcess, Gpus
 from tui_runs.machine.readings import Disk, Space
 from tui_runs.machine.watch import Snapshot
 from tui_runs.strokes import ASCII, BLOCKS, LINES, Strokes, bar, level
-from tui_runs.tui.machine.lines import RunName, machine_lines
+from tui_runs.tui.machine.lines import RunName, _tail, machine_lines
 from tui_runs.tui.machine.trends import Trends
 
 RUN = RunName("brave-fox-12", "#56b4e9")
@@ -116,6 +116,16 @@ class TestLines:
         said = "\n".join(texts(shown))
         assert "a␛]0;b␇⟨202e⟩c" in said
         assert not {"\x1b", "\x07", "\u202e"} & set(said)
+
+
+@given(st.text(st.sampled_from("/ab数据é")), st.integers(0, 30))
+def test_of_a_path_the_end_is_kept(path: str, width: int) -> None:
+    said = _tail(path, width)
+    assert cell_len(said) <= width
+    if said != path and width > 0:
+        kept = said.removeprefix("…")
+        assert path.endswith(kept)
+        assert cell_len(path[len(path) - len(kept) - 1 :]) > width - 1  # not one character more had room
 
 
 class TestWarnings:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tui_runs.machine import readings
-from tui_runs.machine.readings import MachineReader, Rates, Space, _Mount, _Mounts, _rates
+from tui_runs.machine.readings import MachineReader, Mount, Mounts, Rates, Space, _rates
 
 pytestmark = pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="compares with Linux's own files")
 
@@ -104,8 +104,8 @@ class TestReadings:
         assert disk.rates == Rates(2048.0, 4096.0)
 
 
-def _asked(path: str) -> _Mounts:
-    mounts = _Mounts([path])
+def _asked(path: str) -> Mounts:
+    mounts = Mounts([path])
     mounts.read(0.0)
     return mounts
 
@@ -121,7 +121,7 @@ class TestMounts:
             return Space(1, 2)
 
         monkeypatch.setattr(readings, "_space", space)
-        mounts = _Mounts(["/"])
+        mounts = Mounts(["/"])
         (mount,) = mounts.read(100.0)
         assert mount.space == Space(1, 2)
         answer.clear()
@@ -137,15 +137,45 @@ class TestMounts:
         mounts._asking.join(30)
         assert mounts.read(121.0) == (mount,)
 
+    def test_one_that_hangs_hides_no_other_and_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stat, hangs, answer = os.stat, threading.Event(), threading.Event()
+
+        def hang(path: str, **how: bool) -> os.stat_result:
+            if path == "/hung":
+                hangs.set()
+                assert answer.wait(30)
+            return stat(path, **how)
+
+        monkeypatch.setattr(os, "stat", hang)
+        monkeypatch.setattr(readings, "_FIRST_WAIT", 0.0)
+        mounts = Mounts(["/", "/hung", "/proc"])
+        mounts.read(0.0)
+        assert hangs.wait(30)
+        (root,) = mounts.read(1.0)
+        assert root.paths == ("/",)
+        assert mounts.read(11.0) == (root, Mount("/hung", "", None, ("/hung",)))
+        answer.set()
+        assert mounts._asking is not None
+        mounts._asking.join(30)
+        first, later = mounts.read(2.0)
+        assert first == root
+        assert later.paths == ("/proc",)
+        answer.clear()
+        hangs.clear()
+        mounts.read(20.0)
+        assert hangs.wait(30)
+        assert {mount.place for mount in mounts.read(21.0)} == {"/", "/proc"}  # what was known before, for a while
+        answer.set()
+
     def test_a_path_that_comes_later(self, tmp_path: Path) -> None:
         path = tmp_path / "store"
-        mounts = _Mounts([str(path)])
+        mounts = Mounts([str(path)])
         assert mounts.read(0.0) == ()
         path.mkdir()
         mounts.read(10.0)
         assert mounts._asking is not None
         mounts._asking.join(30)
-        assert [type(mount) for mount in mounts.read(11.0)] == [_Mount]
+        assert [type(mount) for mount in mounts.read(11.0)] == [Mount]
 
 
 def test_rates_of_no_time() -> None:

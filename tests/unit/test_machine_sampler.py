@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +15,11 @@ from textual.message import Message
 
 from tests.machines import snapshot
 from tui_runs.machine.owners import RunClaim
+from tui_runs.machine.paths import local_path
 from tui_runs.machine.watch import Snapshot
 from tui_runs.schema import RUNS, conform
 from tui_runs.tui.machine import sampler
-from tui_runs.tui.machine.sampler import MachineSampler, local_path, run_claims
+from tui_runs.tui.machine.sampler import MachineSampler, run_claims
 from tui_runs.tui.messages import MachineRead, ReaderFailed
 
 
@@ -90,19 +93,33 @@ def test_the_gpus_are_let_go_while_nobody_asks(
         assert len(watches) == number
 
 
-def test_an_error_is_said_once(thread: MachineSampler, posted: queue.Queue[Message], watches: list[Watch]) -> None:
+def test_an_error_is_said_once_and_the_next_request_is_answered(
+    thread: MachineSampler, posted: queue.Queue[Message], watches: list[Watch]
+) -> None:
+    failures = iter([RuntimeError("odd driver"), RuntimeError("odd driver")])
+
     def fail() -> Snapshot:
-        raise RuntimeError("odd driver")
+        for error in failures:
+            raise error
+        return snapshot()
 
     Watch.read_now = staticmethod(fail)
     thread.ask([], ())
     message = posted.get(timeout=30)
     assert isinstance(message, ReaderFailed)
     assert "odd driver" in message.details
-    thread.join(30)
     thread.ask([], ())
-    assert posted.empty()
-    assert watches[0].closed
+    until_read(watches, 2)
+    thread.ask([], ())
+    assert isinstance(posted.get(timeout=30), MachineRead)
+    assert [watch.closed for watch in watches] == [True, True, False]
+
+
+def until_read(watches: list[Watch], count: int) -> None:
+    deadline = time.monotonic() + 30
+    while len(watches) < count or not watches[-1].runs:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
 
 
 def test_claims_are_of_runs_that_go_on() -> None:
@@ -113,10 +130,12 @@ def test_claims_are_of_runs_that_go_on() -> None:
     ]
     rows.append({"run_id": "bare", "status": "running"})
     rows.append({"run_id": "far", "status": "running", "uri": "https://wandb.example/a/b", "command": "train.py"})
+    rows.append({"run_id": "nowhere", "status": "running", "uri": "file:///a%00b"})
     runs = conform(pl.DataFrame([{"source": "s", **row} for row in rows]), RUNS)
     claims = {claim.run[1]: claim for claim in run_claims(runs)}
-    assert set(claims) == {"running", "stale", "unknown", "bare", "far"}
+    assert set(claims) == {"running", "stale", "unknown", "bare", "far", "nowhere"}
     assert claims["running"] == RunClaim(("s", "running"), "/runs/running", "box", "", "", 1795132800.0)
+    assert claims["nowhere"].place == ""
     assert claims["bare"] == RunClaim(("s", "bare"))
     assert claims["far"] == RunClaim(("s", "far"), "", "", "", "train.py")
 
@@ -136,11 +155,16 @@ def test_claims_are_of_the_newest_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         ("/data/mlruns", "/data/mlruns"),
         ("file:///data/ml%20runs", "/data/ml runs"),
         ("file://localhost/data", "/data"),
-        ("file://elsewhere/data", ""),
-        ("https://wandb.example/a", ""),
-        ("postgresql://user@box/db", ""),
-        ("", ""),
+        ("file:/data", "/data"),
+        ("relative/x", "relative/x"),
+        ("file://elsewhere/data", None),
+        ("file:///a%00b", None),
+        ("/a\0b", None),
+        ("file://[/x", None),
+        ("https://wandb.example/a", None),
+        ("postgresql://user@box/db", None),
+        ("", None),
     ],
 )
-def test_local_paths(uri: str, path: str) -> None:
+def test_local_paths(uri: str, path: str | None) -> None:
     assert local_path(uri) == path

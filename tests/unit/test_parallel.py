@@ -1,6 +1,7 @@
 """Parallel coordinates: every run's line goes through its places, worked out in another way; conditions."""
 
 import math
+import sys
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -200,6 +201,11 @@ class TestLines:
         assert text[2][drawn_column(1) + 1 :].startswith("sgd")
         assert text[-3][drawn_column(1) + 1 :].startswith("adam")
 
+    @pytest.mark.parametrize("high", [5e-324, 1e-322, 2.3e-308])
+    def test_ends_that_are_hardly_apart(self, high):
+        axes = axes_of(frame_of(a=[0.0, high], b=[1.0, 2.0]))
+        assert len(picture(axes, [0, 0]).lines) == 14
+
     def test_hostile_words(self):
         axes = axes_of(frame_of(opt=["\x1b[2J", "a\u202eb"]))
         text = "".join(plain(picture(axes, [0, 0]).lines))
@@ -256,6 +262,25 @@ class TestCondition:
         times = [datetime(2026, 11, 20, 12, 0, second, 500_000, tzinfo=UTC) for second in (1, 30, 50)]
         frame = pl.DataFrame({"source": ["s"] * 3, "run_id": ["r0", "r1", "r2"], "started": times})
         assert passing_of(frame, axis_of(frame, "started").condition(0, 0.7)) == {0, 1}
+
+    def test_the_last_moments_of_the_calendar(self):
+        times = [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+        frame = pl.DataFrame({"source": ["s"] * 2, "run_id": ["r0", "r1"], "started": times})
+        axis = axis_of(frame, "started")
+        assert passing_of(frame, axis.condition(0, 1)) == {0, 1}
+        assert passing_of(frame, axis.condition(0.9, 1)) == {1}
+        assert passing_of(frame, axis.condition(0, 0.1)) == {0}
+
+    @pytest.mark.parametrize("values", [(0.0, 5e-324), (1.0, sys.float_info.max), (-sys.float_info.max, 1.0)])
+    @pytest.mark.parametrize("log", [False, True])
+    def test_the_least_and_the_largest_floats(self, values, log):
+        frame = frame_of(x=[*(repr(value) for value in values), "inf"])
+        axis = axis_of(frame, "params.x", log=log)
+        there = {at for at, place in enumerate(axis.places) if not math.isnan(place)}
+        assert passing_of(frame, axis.condition(0, 1)) & {0, 1, 2} == there  # no run that is infinite
+        for place in (0.0, 0.3, 1.0):
+            assert axis.low <= axis.value_at(place) <= axis.high
+        assert axis.condition(0.4, 0.6)
 
     def test_no_filter_for_the_best_of_a_history(self):
         frame = frame_of(x=["1", "2"]).rename({"params.x": "min(metrics.loss)"})

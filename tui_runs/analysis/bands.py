@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tui_runs.analysis.arrays import Floats
 from tui_runs.analysis.chart_choices import Spread
-from tui_runs.analysis.reduction import Floats, Limits, Positions, Series, column_edges
+from tui_runs.analysis.reduction import Limits, Positions, Series, column_edges
 
 _POINTS_A_COLUMN: Final = 4
 """Curves of no more points are read at every x that one of them has; longer ones column by column."""
@@ -58,7 +59,9 @@ def band_of(curves: Sequence[Series], spread: Spread, columns: int, limits: Limi
     low, high = limits or (min(first for first, _ in spans), max(last for _, last in spans))
     inside = [x[x.searchsorted(low) : x.searchsorted(high, "right")] for x, _ in sorted_curves]
     if max(map(len, inside)) <= _POINTS_A_COLUMN * columns:
-        at = np.unique(np.concatenate(inside))
+        # A curve goes on to the edges of what is looked at, and through it where none of its points lies there.
+        edges = np.array([low, high]) if limits else np.zeros(0)
+        at = np.unique(np.concatenate([*inside, edges]))
         values = [_interpolated(x, y, at) for x, y in sorted_curves]
     else:
         edges = column_edges(low, high, columns, log_x)

@@ -4,6 +4,9 @@ Judged are metrics in the order in which their points were written. Noise is the
 around their trend, estimated from how far each point is from the one before it: sqrt(pi)/2 times the mean of those
 distances, which for independent normal errors is unbiased. Levels are medians of several points, so that no single
 spike decides.
+
+A row of a curve is a point, or the mean of several that were written one after the other: a long curve is held in
+little. Its column place has the number of its first point, counted from 0, so that it reaches to the next row's.
 """
 
 from __future__ import annotations
@@ -81,7 +84,7 @@ def judge_points(
     """What the points of a run tell: at most one finding of a kind.
 
     Args:
-        curves: columns step, time and value, by metric; the metric that counts most first.
+        curves: columns place, step, time and value, by metric; the metric that counts most first.
         directions: which way those are better; one that is not known is only looked at for NaN.
         rules: which kinds are looked for, and how far something must go.
         not_numbers: other metrics whose last value is NaN.
@@ -107,9 +110,9 @@ def _judge(
         found.append(next((one for one in each if one is not None), None))
     # What becomes worse does not become better either: that is said once.
     if rules.plateau and not any(one is not None and one.kind == "diverging" for one in found):
-        longest = next((metric for metric, curve in judged.items() if curve.height >= FEWEST_FOR_PLATEAU), None)
-        if longest is not None:
-            found.append(_plateau(longest, judged[longest], directions[longest], rules))
+        chosen = next((metric for metric, curve in judged.items() if curve.height >= FEWEST_FOR_PLATEAU), None)
+        if chosen is not None:
+            found.append(_plateau(chosen, judged[chosen], directions[chosen], rules))
     return [one for one in found if one is not None]
 
 
@@ -163,7 +166,7 @@ def _streak(metric: str, curve: pl.DataFrame) -> Finding | None:
 
 def _place(curve: pl.DataFrame, at: int) -> str:
     step = curve["step"][at]
-    return f"point {at + 1:,}" if step is None else f"step {step:,}"
+    return f"point {curve['place'][at] + 1:,}" if step is None else f"step {step:,}"
 
 
 # --- better and worse ---------------------------------------------------------------------------------------------
@@ -188,11 +191,42 @@ def _levels(values: Any, width: int) -> Any:
     return np.median(values[: len(values) // width * width].reshape(-1, width), axis=1)
 
 
-def _noise(values: Any) -> float:
-    """The standard deviation of values around their trend; see above."""
+def _noise(values: Any, points: Any = 1.0) -> float:
+    """The standard deviation of points around their trend; see above.
+
+    Args:
+        values: n means of points.
+        points: n numbers, of how many points each is the mean: that of 4 has half their noise.
+    """
     import numpy as np  # noqa: PLC0415  as above
 
-    return float(np.abs(np.diff(values)).mean()) * math.sqrt(math.pi) / 2 if len(values) > 1 else 0.0
+    if len(values) < 2:
+        return 0.0
+    each = np.broadcast_to(points, values.shape)
+    away = np.abs(np.diff(values)) / np.sqrt((1 / each[1:] + 1 / each[:-1]) / 2)
+    return float(away.mean()) * math.sqrt(math.pi) / 2
+
+
+def _points(kept: pl.DataFrame) -> Any:
+    """Of how many points each row of a curve is the mean."""
+    import numpy as np  # noqa: PLC0415  as above
+
+    places = kept["place"].to_numpy()
+    return np.diff(places, append=places[-1:] + 1)
+
+
+def _evenly(values: Any, kept: pl.DataFrame, points: int) -> tuple[Any, Any]:
+    """Means of so many points each, and the row with which each begins: where newer rows are of fewer than older ones.
+
+    Medians, and shares of the points, would else be of the newest ones alone.
+    """
+    import numpy as np  # noqa: PLC0415  as above
+
+    if points == 1:
+        return values, np.arange(len(values))
+    weights = _points(kept)
+    starts = np.flatnonzero(np.diff(kept["place"].to_numpy() // points, prepend=-1))
+    return np.add.reduceat(values * weights, starts) / np.add.reduceat(weights, starts), starts
 
 
 def _diverging(metric: str, curve: pl.DataFrame, direction: Direction | None, rules: HealthRules) -> Finding | None:
@@ -221,7 +255,8 @@ def _diverging(metric: str, curve: pl.DataFrame, direction: Direction | None, ru
     levels = _levels(earlier, width)
     place = int(levels.argmin())
     best, began = float(levels[place]), float(levels[0])
-    noise = rules.diverging_noise * _noise(earlier[: max((place + 1) * width, FEWEST_TO_DIVERGE)])
+    until = max((place + 1) * width, FEWEST_TO_DIVERGE)
+    noise = rules.diverging_noise * _noise(earlier[:until], _points(kept)[: len(earlier)][:until])
     rise, gained = now - best, began - best
     if rise <= noise:
         return None
@@ -245,25 +280,31 @@ def _plateau(metric: str, curve: pl.DataFrame, direction: Direction | None, rule
     error of such a level (1.2533 noise / sqrt(points)): what is smaller cannot be told from chance. Points count and
     not steps, since steps may be missing or begin anew.
     """
-    values, kept = _finite(curve, direction)
-    recent = round(rules.plateau_share * len(values))
-    width = recent // 4
-    if width < 5 or len(values) - recent < width:
+    import numpy as np  # noqa: PLC0415  as above
+
+    first, kept = _finite(curve, direction)
+    if len(first) < FEWEST_FOR_PLATEAU:
         return None
-    earlier, later = values[:-recent], values[-recent:]
-    levels = _levels(earlier, width)
-    place = int(levels.argmin())
-    best, newest, began = float(levels[place]), float(_levels(later, width).min()), float(_levels(values[:5], 5)[0])
+    # Every row of a whole curve is one point, also where some that are not finite are left out.
+    values, starts = _evenly(first, kept, int(np.diff(curve["place"].to_numpy()).max()))
+    places = kept["place"].to_numpy()[starts]
+    count = int(kept["place"][-1]) + 1
+    begin = int(places.searchsorted(count - round(rules.plateau_share * count)))
+    width = (len(values) - begin) // 4
+    if width < 5 or begin < width:
+        return None
+    earlier, later = values[:begin], values[begin:]
+    best, newest = float(_levels(earlier, width).min()), float(_levels(later, width).min())
+    began = float(_levels(first[:5], 5)[0])
     chance = 2 * 1.2533 * _noise(later) / math.sqrt(width)
     if best - newest > rules.plateau_improvement * max(began - best, 0.0) + chance:
         return None
     name, sign = clip(printable(metric), 40), -1 if direction == "higher" else 1
-    since = _place(kept, len(earlier))
+    since = int(starts[begin])
     much = f"hardly more than {rules.plateau_improvement:.1%} of" if began > best else "nothing to"
-    said = (
-        f"{name} stays at {number(sign * min(best, newest))}: {recent:,} points since {since} add {much} what it gained"
-    )
-    return Finding("plateau", said, kept["time"][len(earlier)])
+    recent = f"{count - int(places[begin]):,} points since {_place(kept, since)}"
+    said = f"{name} stays at {number(sign * min(best, newest))}: {recent} add {much} what it gained"
+    return Finding("plateau", said, kept["time"][since])
 
 
 # --- facts --------------------------------------------------------------------------------------------------------

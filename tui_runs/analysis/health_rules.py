@@ -16,8 +16,8 @@ def _seconds(default: float) -> Any:
     return field(default=default, metadata={"unit": "duration", "least": 1.0})
 
 
-def _share(default: float) -> Any:
-    return field(default=default, metadata={"least": 0.0, "most": 1.0})
+def _share(default: float, most: float = 1.0) -> Any:
+    return field(default=default, metadata={"least": 0.0, "most": most})
 
 
 def _amount(default: float, least: float = 0.0) -> Any:
@@ -36,8 +36,8 @@ class HealthRules:
         diverging_loss: by this share of what it had gained since its beginning, at least.
         diverging_noise: and by so many standard deviations of its noise.
         diverging_growth: or, where it never gained anything, by so many times the size that it began with.
-        plateau: the metric that counts most does not become better any more.
-        plateau_share: for this share of its points.
+        plateau: the metric that counts most, of those with enough points, does not become better any more.
+        plateau_share: for this share of its points; at 0 never. Of more than 0.8 too few others remain to compare with.
         plateau_improvement: by this share of what it had gained before.
         crashed: a run failed, or was killed.
         disk: the file system of a store is nearly full.
@@ -53,7 +53,7 @@ class HealthRules:
     diverging_noise: float = _amount(6.0)
     diverging_growth: float = _amount(10.0, 1.0)
     plateau: bool = True
-    plateau_share: float = _share(0.5)
+    plateau_share: float = _share(0.5, 0.8)
     plateau_improvement: float = _share(0.01)
     crashed: bool = True
     disk: bool = True

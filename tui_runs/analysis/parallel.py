@@ -6,6 +6,7 @@ Source: Inselberg, "The plane with parallel coordinates", The Visual Computer 1,
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,7 +59,9 @@ class Axis:
         """The number at a place."""
         low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
         bent = low * (1 - place) + high * place
-        return min(max(float(10.0**bent) if self.log else bent, self.low), self.high)
+        with np.errstate(over="ignore"):  # a rounding above the largest float is infinite, and the high end is meant
+            value = float(np.power(10.0, bent)) if self.log else bent
+        return min(max(value, self.low), self.high)
 
     def condition(self, low: float, high: float) -> str | None:
         """A filter that the runs pass which lie on a part of the axis; None where columns like this have no filter.
@@ -85,19 +88,25 @@ class Axis:
         """Two numbers as a filter has them, the first rounded down and the second up."""
         if self.kind == "time":
             return _moment_text(math.floor(low)), _moment_text(math.ceil(high))
-        step = None if self.log or low == high else math.floor(math.log10(high / 2 - low / 2)) - 2
+        span = high / 2 - low / 2  # 0 too where the least floats are halved
+        step = None if self.log or span <= 0 else math.floor(math.log10(span)) - 2
         return _outwards(low, step, up=False), _outwards(high, step, up=True)
 
 
 def _moment_text(seconds: float) -> str:
-    return value_text(datetime.fromtimestamp(seconds, UTC))
+    first, last = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
+    if seconds <= first.timestamp():
+        return value_text(first)
+    return value_text(last if seconds >= last.timestamp() else datetime.fromtimestamp(seconds, UTC))
 
 
 def _outwards(value: float, exponent: int | None, *, up: bool) -> str:
     """A number rounded up or down to a multiple of 10 ** exponent; to three digits of its own where that is None."""
     exact = Decimal(repr(value))
     size = Decimal(1).scaleb(exact.adjusted() - 2 if exponent is None else exponent)
-    return value_text(float(exact.quantize(size, ROUND_CEILING if up else ROUND_FLOOR)))
+    rounded = float(exact.quantize(size, ROUND_CEILING if up else ROUND_FLOOR))
+    most = sys.float_info.max
+    return value_text(min(max(rounded, -most), most))
 
 
 def axis_of(frame: pl.DataFrame, column: str, *, log: bool | None = None) -> Axis:

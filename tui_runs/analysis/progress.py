@@ -85,9 +85,10 @@ class Progress(NamedTuple):
         done: so many of them, at most `total`; None where nothing tells.
         total: of so many, above 0; None where nothing tells.
         step: the greatest step that a metric was logged at.
-        rate: steps a second of late; epochs where the steps are epochs.
+        rate: of late, in `rate_unit` a second.
         left: seconds from `at` on until all is done, not negative.
         at: when the last point was logged.
+        rate_unit: what `rate` counts, and `step` too: epochs where the steps are epochs.
     """
 
     unit: Unit
@@ -97,6 +98,7 @@ class Progress(NamedTuple):
     rate: float | None
     left: float | None
     at: datetime | None
+    rate_unit: Unit = "step"
 
     @property
     def fraction(self) -> float | None:
@@ -131,8 +133,13 @@ def totals_of(params: Mapping[str, str]) -> list[Total]:
     Args:
         params: values as stored, by key.
     """
+    return list(_totals_of(tuple(params.items())))
+
+
+@lru_cache(1_024)  # the runs of an experiment mostly have the same ones, and they are looked at again and again
+def _totals_of(params: tuple[tuple[str, str], ...]) -> tuple[Total, ...]:
     found: dict[str, list[tuple[int, float]]] = {}
-    for key, value in params.items():
+    for key, value in params:
         name, depth = _meant(key)
         number = _above_zero(value) if name in _LENGTHS else None
         if number is not None:
@@ -143,7 +150,7 @@ def totals_of(params: Mapping[str, str]) -> list[Total]:
     of_one = next((counts[name] for name in _STEPS_OF_AN_EPOCH if name in counts), None)
     if epochs and of_one:
         totals.append(Total(epochs[0].amount * of_one, "step"))
-    return totals + epochs
+    return (*totals, *epochs)
 
 
 def tells_length(param: str) -> bool:
@@ -212,7 +219,14 @@ def measure(
         elif elapsed > 0 and done > 0:
             left = (total - done) / done * elapsed
     return Progress(
-        unit, done, total, step, rate if _is_sound(rate, above=0) else None, left if _is_sound(left) else None, at
+        unit,
+        done,
+        total,
+        step,
+        rate if _is_sound(rate, above=0) else None,
+        left if _is_sound(left) else None,
+        at,
+        "epoch" if steps_are_epochs else "step",
     )
 
 
@@ -312,7 +326,7 @@ def recent_rate(points: pl.DataFrame) -> float | None:
     # Points of one time were written together: the last one tells how far the run was.
     moments = {time: step for time, step in pairs if time is not None and step is not None}
     written = list(moments.items())
-    points_of_a_span = max(1, (len(written) - 1) // _SPANS)
+    points_of_a_span = max(1, -(-(len(written) - 1) // _SPANS))  # rounded up, so that there are no more spans
     marks = written[::-points_of_a_span][::-1]
     seconds_of_a_step = [
         (time - earlier) / 1e6 / (step - before)
@@ -357,10 +371,10 @@ def progress_parts(progress: Progress, best: Best | None, now: datetime, *, runn
     if progress.done is not None:
         of = "" if progress.total is None else f" of {progress.total:,.10g}"
         parts.append(f"{progress.unit} {_counted(progress.done)}{of}")
-    if progress.unit == "epoch" and progress.step is not None and progress.step != progress.done:
+    if progress.unit == "epoch" != progress.rate_unit and progress.step is not None and progress.step != progress.done:
         parts.append(f"step {progress.step:,}")
     if running and progress.rate is not None:
-        parts.append(speed(progress.rate).replace("/", " steps/"))
+        parts.append(speed(progress.rate).replace("/", f" {progress.rate_unit}s/"))
     if running and progress.expected_end is not None and progress.expected_end > now:
         parts.append(f"{duration((progress.expected_end - now).total_seconds())} left")
     if best is not None:

@@ -150,15 +150,22 @@ def _logged_by_epochs(
     catalog: Catalog, experiments: Iterable[tuple[str, str | None]]
 ) -> frozenset[tuple[str, str | None]]:
     """Those experiments, by source and name, in which runs that have finished show that steps are epochs."""
-    runs = catalog.runs
-    found = set()
-    for source, experiment in experiments:
-        fits = (runs["source"] == source) & (runs["status"] == "finished")
-        fits &= runs["experiment"].eq_missing(experiment)
-        latest = runs.filter(fits).top_k(_SIBLINGS, by="started")
-        keys = [RunKey(source, run_id) for run_id in latest["run_id"]]
-        lengths, ends = _lengths_of(catalog, keys), _ends_of(catalog, keys)
-        told = {steps_were_epochs(lengths[key], ends[key][0]) for key in keys}
-        if True in told and False not in told:
-            found.add((source, experiment))
-    return frozenset(found)
+    place = ["source", "experiment"]
+    wanted = pl.DataFrame(list(experiments), schema=dict.fromkeys(place, pl.String), orient="row")
+    if wanted.is_empty():
+        return frozenset()
+    latest = (
+        catalog.runs.filter(pl.col("status") == "finished")
+        .join(wanted, on=place, how="semi", nulls_equal=True)
+        .sort("started", descending=True, nulls_last=True)
+        .group_by(place, maintain_order=True)
+        .head(_SIBLINGS)
+    )
+    rows = latest.select("source", "run_id", "experiment").iter_rows()
+    siblings = {RunKey(source, run_id): experiment for source, run_id, experiment in rows}
+    lengths, ends = _lengths_of(catalog, list(siblings)), _ends_of(catalog, list(siblings))
+    told: dict[tuple[str, str | None], set[bool | None]] = {}
+    for run, experiment in siblings.items():
+        said = steps_were_epochs(lengths[run], ends[run][0])
+        told.setdefault((run.source, experiment), set()).add(said)
+    return frozenset(one for one, said in told.items() if True in said and False not in said)

@@ -158,7 +158,7 @@ class GpuReader:
             if _kind(error) in _GONE | _LOST:
                 raise
             return None
-        except nvml.NVMLLibraryMismatchError:  # an old driver that lacks it
+        except (nvml.NVMLLibraryMismatchError, UnicodeDecodeError):  # an old driver lacks it; a name that is no text
             return None
 
     def _gpu_and_parts(self, index: int) -> list[Gpu]:
@@ -219,10 +219,7 @@ class GpuReader:
     def _name(self, pid: int) -> str:
         """What the driver calls a process; asked for once."""
         if pid not in self._names:
-            try:
-                self._names[pid] = str(self._ask("nvmlSystemGetProcessName", pid) or "")
-            except UnicodeDecodeError:
-                self._names[pid] = ""
+            self._names[pid] = str(self._ask("nvmlSystemGetProcessName", pid) or "")
         return self._names[pid]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, Final, NamedTuple
 _DISK_SECONDS: Final = 5.0
 """How old the fill of a file system may be; asking one that lies on a network may take long."""
 _FIRST_WAIT: Final = 0.5
+"""Seconds that the first reading of all waits for an answer."""
 _VIRTUAL: Final = ("lo", "docker", "veth", "br-", "virbr", "ifb", "tun", "tap", "cni", "flannel")
 
 
@@ -101,7 +103,7 @@ class MachineReader:
 
         self._psutil: Any = psutil
         self._booted = psutil.boot_time()
-        self._mounts = _Mounts(paths)
+        self._mounts = Mounts(paths)
         self._before: tuple[float, Rates, dict[str, Rates]] | None = None
         psutil.cpu_percent(percpu=True)  # the first one knows of nothing to compare with
 
@@ -165,21 +167,23 @@ def _rates(before: Rates, now: Rates, seconds: float) -> Rates:
     return Rates(*(max(later - earlier, 0) / seconds for earlier, later in zip(before, now, strict=True)))
 
 
-class _Mount(NamedTuple):
+class Mount(NamedTuple):
     """A file system.
 
     Args:
-        place: where it is mounted.
+        place: where it is mounted; where that is not known, what was asked for.
         device: name of its block device, "" where it has none.
         space: None where it does not answer.
+        paths: those that lie on it, of all that were asked for.
     """
 
     place: str
     device: str
     space: Space | None
+    paths: tuple[str, ...]
 
 
-class _Mounts:
+class Mounts:
     """Asks file systems how full they are, in a thread of its own: one whose server is gone never answers.
 
     Args:
@@ -188,49 +192,62 @@ class _Mounts:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._paths = tuple(paths)
-        self._mounts: tuple[_Mount, ...] = ()
+        self._before: tuple[Mount, ...] = ()
+        self._answered: tuple[Mount, ...] = ()
+        """Those of the round that goes on, or else of the last one."""
+        self._asking_for = ""
         self._asked = float("-inf")
         self._asking: threading.Thread | None = None
 
     @property
     def devices(self) -> frozenset[str]:
         """The block devices of those that were found."""
-        return frozenset(mount.device for mount in self._mounts if mount.device)
+        return frozenset(mount.device for mount in (*self._answered, *self._before) if mount.device)
 
-    def read(self, now: float) -> tuple[_Mount, ...]:
+    def read(self, now: float, wait: float = 0.0) -> tuple[Mount, ...]:
         """What is known; it is asked for anew when it is some seconds old.
 
         Args:
             now: seconds of a clock that does not jump.
+            wait: seconds to wait for an answer to what is asked now.
         """
-        if self._asking is not None and self._asking.is_alive():
-            # What was true a while ago may be wrong now: better to say that nothing is known.
-            late = now - self._asked > 2 * _DISK_SECONDS
-            return tuple(mount._replace(space=None) for mount in self._mounts) if late else self._mounts
-        if now - self._asked >= _DISK_SECONDS:
-            first, self._asked = self._asking is None, now
+        if now - self._asked >= _DISK_SECONDS and not self._is_asking:
+            wait = max(wait, _FIRST_WAIT if self._asking is None else 0.0)
+            self._asked, self._before, self._answered = now, self._answered, ()
             self._asking = threading.Thread(target=self._ask, name="tui-runs-disks", daemon=True)
             self._asking.start()
-            if first:
-                self._asking.join(_FIRST_WAIT)
-        return self._mounts
+            self._asking.join(wait)
+        if not self._is_asking:
+            return self._answered
+        answered = self._answered
+        waited_for = [mount for mount in self._before if mount.place not in {one.place for one in answered}]
+        if now - self._asked > 2 * _DISK_SECONDS:
+            # What was true a while ago may be wrong now: better to say that nothing is known.
+            waited_for = [mount._replace(space=None) for mount in waited_for]
+            silent = self._asking_for
+            if not any(silent in mount.paths for mount in (*answered, *waited_for)):
+                waited_for.append(Mount(silent, "", None, (silent,)))
+        return (*answered, *waited_for)
+
+    @property
+    def _is_asking(self) -> bool:
+        return self._asking is not None and self._asking.is_alive()
 
     def _ask(self) -> None:
-        found: dict[int, _Mount] = {}
+        found: dict[int, Mount] = {}
         for path in self._paths:
+            self._asking_for = path
             try:
                 device = os.stat(path).st_dev
-                if device not in found:
-                    found[device] = _Mount(_mount_place(path, device), _device_name(device), _space(path))
+                known = found.get(device) or Mount(_mount_place(path, device), _device_name(device), _space(path), ())
             except OSError:
                 continue
-        self._mounts = tuple(found.values())
+            found[device] = known._replace(paths=(*known.paths, path))
+            self._answered = tuple(found.values())
 
 
 def _space(path: str) -> Space:
-    import psutil  # noqa: PLC0415  see above
-
-    usage = psutil.disk_usage(path)
+    usage = shutil.disk_usage(path)
     return Space(usage.used, usage.used + usage.free)
 
 

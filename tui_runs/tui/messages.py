@@ -167,7 +167,7 @@ class AlertFailed(Message):
 
 
 class ReaderFailed(Message):
-    """A reader met an error that nobody expected; it has ended.
+    """A reader met an error that nobody expected; it goes on with what comes next, and says no more of it.
 
     Args:
         what: what it was doing.

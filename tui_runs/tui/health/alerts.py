@@ -20,6 +20,8 @@ from tui_runs.config import AlertSettings
 from tui_runs.display import clip, iso, printable
 
 TIMEOUT_SECONDS: Final = 30.0
+_KILLED_SECONDS: Final = 5.0
+"""In which a call that was killed has ended, or is left to itself."""
 _MOST_WAITING: Final = 100
 """Events that wait for the user's command; of a flood that is longer the command hears no more."""
 _LONGEST: Final = 240
@@ -129,7 +131,10 @@ class _Command:
 
     def _run(self) -> None:
         while (asked := self._waiting.get()) is not None and not self._closed:
-            self._call(*asked)
+            try:
+                self._call(*asked)
+            except OSError as error:  # no room for what it says, of all times when a disk is full
+                self._problem(f"cannot be run: {(error.strerror or str(error)).lower()}", "See that it can run.")
 
     def _problem(self, what: str, remedy: str) -> None:
         self._failed(Problem("on_alert", f"on_alert ({clip(printable(self._words[0]), 60)}) {what}.", remedy))
@@ -153,9 +158,10 @@ class _Command:
             try:
                 process.communicate(_document(event, run_name), timeout=self._timeout)
             except subprocess.TimeoutExpired:
-                with suppress(ProcessLookupError):
+                with suppress(ProcessLookupError, PermissionError):  # it has ended, or is not this user's any more
                     os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_KILLED_SECONDS)
                 self._problem(f"took more than {self._timeout:g} s, and was killed", "Let it do slow work behind it.")
                 return
             if process.returncode:

@@ -22,7 +22,7 @@ _SIGNS: Final[Mapping[Kind, Cell]] = {
 """What stands in place of "running"."""
 _RECENT: Final = timedelta(days=1)
 _MOST: Final = 2_000
-"""Events that are kept; the oldest that are over go first."""
+"""Events that are kept; of more a tenth goes, the oldest that are over first."""
 _AGAIN: Final[tuple[Kind, ...]] = ("stale", "crashed", "disk")
 """Kinds that begin and end: each time is an event of its own. Of the others a run's first is told, and no other."""
 
@@ -101,7 +101,8 @@ class HealthBoard:
     def _shorten(self) -> None:
         if len(self._entries) > _MOST:
             oldest = sorted(self._entries.items(), key=lambda item: (not item[1].event.over, item[1].began))
-            for key, _ in oldest[: len(self._entries) - _MOST]:
+            # More than has to: else each event from here on would sort them all.
+            for key, _ in oldest[: len(self._entries) - _MOST * 9 // 10]:
                 del self._entries[key]
 
     def _sign(self, run: RunKey) -> None:
@@ -117,8 +118,8 @@ class HealthBoard:
 
     def forget(self, source: str, run_ids: Iterable[str]) -> None:
         """Runs are gone, and what was wrong with them."""
-        self.version += 1
         for run_id in run_ids:
+            self.version += 1
             self.signs.pop(RunKey(source, run_id), None)
             for kind in KINDS:
                 self._entries.pop(EventKey(source, run_id, kind), None)

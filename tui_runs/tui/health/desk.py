@@ -83,8 +83,10 @@ class HealthDesk:
 
     def take(self, message: HealthRead) -> None:
         """Take in what was found, and tell of it where it is news."""
-        now = self._workspace.now()
+        now, catalog = self._workspace.now(), self._workspace.catalog
         for findings in message.findings:
+            if findings.run.run_id and findings.run not in catalog:
+                continue  # it was removed while it was read, and nothing would ever say that this is over
             for event in self.board.take(findings, now):
-                name = self._workspace.catalog.names([findings.run]).get(findings.run, "") if event.run_id else ""
+                name = catalog.names([findings.run]).get(findings.run, "") if event.run_id else ""
                 self._alerts.tell(event, name)

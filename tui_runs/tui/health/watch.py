@@ -11,29 +11,30 @@ was stopped, or a store that could not be reached for an hour makes no run stale
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
 from tui_runs.adapter import Change, RunBatch, Source
 from tui_runs.analysis.direction import Direction, direction_of
-from tui_runs.analysis.health import Event, crash_sentence, disk_sentence, judge_points, stale_sentence
+from tui_runs.analysis.health import Event, crash_sentence, judge_points, stale_sentence
 from tui_runs.analysis.health_rules import OF_POINTS, HealthRules, Kind
 from tui_runs.analysis.ranking import by_interest, counts, is_system
 from tui_runs.errors import SourceLostError
 from tui_runs.frames.catalog import RunKey
+from tui_runs.frames.progress import GOING_ON
+from tui_runs.machine.paths import local_path
 from tui_runs.tui.health.curves import RunCurves
+from tui_runs.tui.health.disks import DiskWatch
 from tui_runs.tui.health.logs import read_last_words
 
 MOST_RUNS: Final = 20
-"""Running runs whose points are read, those that wrote last."""
+"""Running runs of a source whose points are read: those that wrote last, and they stay so."""
 MOST_METRICS: Final = 4
 """Metrics of a run whose points are read, those that count most."""
 _MOST_CRASHES: Final = 20
@@ -45,7 +46,6 @@ _LONGEST_STEP: Final = 3 * LOOK_SECONDS
 """More time than this between two looks was not spent awake."""
 _RECENT: Final = timedelta(days=1)
 """Runs that failed, or fell silent, before that are history and no news."""
-_ACTIVE: Final = ("running", "stale")
 
 
 class Findings(NamedTuple):
@@ -73,6 +73,7 @@ class _Run:
         updated: when it last wrote.
         silent_from: the same on the clock of its source's watch.
         news: it was not there at the start.
+        told: what was found in its points; None before they were judged.
     """
 
     status: str
@@ -84,8 +85,7 @@ class _Run:
     curves: RunCurves | None = None
     dirty: bool = True
     ended: bool = False
-    judged: bool = False
-    told: tuple[Event, ...] = ()
+    told: tuple[Event, ...] | None = None
     stale: bool | None = None
 
 
@@ -103,10 +103,9 @@ class _Watched:
     scanned: bool = False
     reachable: bool = True
     runs: dict[str, _Run] = field(default_factory=dict)
-    crashed: dict[str, datetime] = field(default_factory=dict)
+    crashed: set[str] = field(default_factory=set)
     crashes: list[tuple[str, str, datetime | None, bool]] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
-    full: bool | None = None
 
 
 class HealthWatch:
@@ -128,6 +127,8 @@ class HealthWatch:
         self._now, self._monotonic = now, monotonic
         self._looked = monotonic()
         self._disk_due = -1.0
+        places = {name: (local_path(source.uri), rules) for name, (source, rules) in sources.items() if rules.disk}
+        self._disks = DiskWatch({name: (path, rules) for name, (path, rules) in places.items() if path is not None})
         self.following = True
         self.closed = False
         self._better: Mapping[str, Direction | None] = {}
@@ -157,8 +158,8 @@ class HealthWatch:
     def take(self, name: str, batch: RunBatch) -> None:
         """Runs of a source that were read, or that changed."""
         watched = self._watched[name]
+        self._pass_time()  # before that: it was not followed while it could not be reached
         watched.reachable = True
-        self._pass_time()
         if batch.runs.height:
             self._take_runs(watched, batch.runs)
         if watched.runs and batch.metrics.height:
@@ -167,10 +168,15 @@ class HealthWatch:
     def take_change(self, name: str, change: Change) -> None:
         """What happened in a source that is followed."""
         watched = self._watched[name]
+        self._pass_time()
         watched.reachable = True
         for run_id in change.removed:
             watched.runs.pop(run_id, None)
-            watched.crashed.pop(run_id, None)
+            watched.crashed.discard(run_id)
+        if change.removed:
+            gone = frozenset(change.removed)
+            watched.crashes = [crash for crash in watched.crashes if crash[0] not in gone]
+            watched.resumed = [run_id for run_id in watched.resumed if run_id not in gone]
         if change.batch is not None:
             self.take(name, change.batch)
 
@@ -199,10 +205,11 @@ class HealthWatch:
     def _take_runs(self, watched: _Watched, runs: pl.DataFrame) -> None:
         columns = runs.select("run_id", pl.col("status").cast(pl.String), "started", "ended", "updated")
         known = pl.Series([*watched.runs, *watched.crashed], dtype=pl.String)
-        told = pl.col("status").is_in([*_ACTIVE, "failed", "killed"]) | pl.col("run_id").is_in(known.implode())
+        told = pl.col("status").is_in([*GOING_ON, "failed", "killed"]) | pl.col("run_id").is_in(known.implode())
         for run_id, status, started, ended, updated in columns.filter(told).iter_rows():
-            if status in _ACTIVE:
-                if watched.crashed.pop(run_id, None) is not None:
+            if status in GOING_ON:
+                if run_id in watched.crashed:
+                    watched.crashed.remove(run_id)
                     watched.resumed.append(run_id)  # it may fail again
                 self._take_active(watched, run_id, status, updated or started)
                 continue
@@ -211,8 +218,9 @@ class HealthWatch:
                 run.ended = run.dirty = True
             if status in ("failed", "killed") and run_id not in watched.crashed:
                 when = ended or updated or started
-                watched.crashed[run_id] = when or self._now()
-                if watched.scanned or (when is not None and self._now() - when < _RECENT):
+                watched.crashed.add(run_id)
+                is_recent = watched.scanned if when is None else self._now() - when < _RECENT
+                if is_recent or run is not None:
                     watched.crashes.append((run_id, status, when, watched.scanned))
 
     def _take_active(self, watched: _Watched, run_id: str, status: str, updated: datetime | None) -> None:
@@ -259,9 +267,10 @@ class HealthWatch:
                 yield Findings(RunKey(name, watched.resumed.pop()), ("crashed",), (), news=True)
             if watched.scanned and watched.rules.stale:
                 yield from self._look_for_silence(name, watched)
-        if self._monotonic() >= self._disk_due:
-            self._disk_due = self._monotonic() + _DISK_SECONDS
-            yield from self._look_at_disks()
+        if (moment := self._monotonic()) >= self._disk_due:
+            self._disk_due = moment + _DISK_SECONDS
+            for name, event, news in self._disks.look(moment, self._now()):
+                yield Findings(RunKey(name, ""), ("disk",), () if event is None else (event,), news)
 
     def _look_for_silence(self, name: str, watched: _Watched) -> Iterator[Findings]:
         for run_id, run in watched.runs.items():
@@ -275,29 +284,10 @@ class HealthWatch:
             events = (Event("stale", name, run_id, sentence, run.updated),) if stale else ()
             yield Findings(RunKey(name, run_id), ("stale",), events, known is not None or run.news)
 
-    def _look_at_disks(self) -> Iterator[Findings]:
-        seen: set[int] = set()
-        for name, watched in self._watched.items():
-            path = local_path(watched.source.uri)
-            if path is None or not watched.rules.disk:
-                continue
-            try:
-                device, room = os.stat(path).st_dev, os.statvfs(path)
-            except OSError:
-                continue  # gone, which the source's reader says
-            if device in seen:
-                continue  # one disk, one event
-            seen.add(device)
-            free, size = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
-            said = disk_sentence(free, size, watched.rules, before=bool(watched.full))
-            if bool(said) != bool(watched.full):
-                events = (Event("disk", name, "", said, self._now()),) if said else ()
-                yield Findings(RunKey(name, ""), ("disk",), events, watched.full is not None)
-            watched.full = bool(said)
-
-    def read(self) -> Iterator[Findings]:
+    def read(self) -> Iterator[Findings | None]:
         """What can be said after reading a store: the points of runs that wrote something, the logs of those that fell.
 
+        None comes before a read, which may take long: what was found is not to wait for it.
         Of a store that is lost nothing is said; its runs are looked at when they write again.
         """
         for name, watched in self._watched.items():
@@ -305,16 +295,18 @@ class HealthWatch:
                 yield from self._read_crashes(name, watched)
                 yield from self._read_points(name, watched)
 
-    def _read_points(self, name: str, watched: _Watched) -> Iterator[Findings]:
-        # All runs are ranked and not those that wrote something: the others must not take turns in being watched.
-        latest = sorted(watched.runs.items(), key=lambda item: _moment(item[1].updated), reverse=True)
-        for place, (run_id, run) in enumerate(latest):
+    def _read_points(self, name: str, watched: _Watched) -> Iterator[Findings | None]:
+        # All runs are ranked and not those that wrote something, and one whose curves are held keeps its place until it
+        # falls silent: runs must not take turns in being watched, since each would be read from its start each time.
+        ranked = sorted(watched.runs.items(), key=lambda item: _rank(item[1]), reverse=True)
+        for place, (run_id, run) in enumerate(ranked):
             if self.closed:
                 return
             dirty, run.dirty = run.dirty, False
             if place >= MOST_RUNS and not run.ended:
                 run.curves = None
             elif dirty:
+                yield None
                 with suppress(SourceLostError):
                     yield from self._judge(name, watched, run_id, run)
             if run.ended:
@@ -334,10 +326,10 @@ class HealthWatch:
         found = judge_points(curves, directions, rules, others)
         events = tuple(finding.of(name, run_id) for finding in found)
         if events != run.told:
-            yield Findings(RunKey(name, run_id), OF_POINTS, events, run.judged or run.news)
-        run.judged, run.told = True, events
+            yield Findings(RunKey(name, run_id), OF_POINTS, events, run.told is not None or run.news)
+        run.told = events
 
-    def _read_crashes(self, name: str, watched: _Watched) -> Iterator[Findings]:
+    def _read_crashes(self, name: str, watched: _Watched) -> Iterator[Findings | None]:
         crashes, watched.crashes = watched.crashes, []
         if not watched.rules.crashed:
             return
@@ -345,20 +337,17 @@ class HealthWatch:
         for place, (run_id, status, when, news) in enumerate(crashes):
             if self.closed:
                 return
-            code, lines = read_last_words(watched.source, run_id) if place < _MOST_CRASHES else ("", ())
+            code, lines = "", tuple[str, ...]()
+            if place < _MOST_CRASHES:
+                yield None
+                code, lines = read_last_words(watched.source, run_id)
             event = Event("crashed", name, run_id, crash_sentence(status, code, lines), when, lines=lines)
             yield Findings(RunKey(name, run_id), ("crashed",), (event,), news)
 
 
+def _rank(run: _Run) -> tuple[bool, float]:
+    return run.curves is not None and not run.stale, _moment(run.updated)
+
+
 def _moment(when: datetime | None) -> float:
     return when.timestamp() if when is not None else 0.0
-
-
-def local_path(uri: str) -> str | None:
-    """The file or directory that a source's address leads to; None where that is another machine."""
-    if "://" not in uri:
-        return uri
-    parts = urlsplit(uri)
-    if parts.scheme == "file" or parts.scheme.startswith("sqlite"):
-        return unquote(parts.path if parts.scheme == "file" else parts.path.removeprefix("/")) or None
-    return None

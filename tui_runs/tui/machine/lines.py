@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from tui_runs.display import MISSING, clip, duration, file_size, printable
 from tui_runs.strokes import Strokes, bar, level
@@ -329,4 +329,6 @@ def _tail(text: str, width: int) -> str:
     """The end of a text, which tells more of a path than its beginning."""
     if cell_len(text) <= width:
         return text
-    return "…" + set_cell_size(text[-(width - 1) :], width - 1).rstrip() if width > 0 else ""
+    while cell_len(text) > max(width - 1, 0):
+        text = text[1:]
+    return "…" + text if width > 0 else ""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 import polars as pl
-from textual.message import Message
 
 from tui_runs.machine.owners import RunClaim
+from tui_runs.machine.paths import local_path
 from tui_runs.machine.watch import MachineWatch
-from tui_runs.tui.messages import MachineRead, ReaderFailed
+from tui_runs.tui.messages import MachineRead
+from tui_runs.tui.worker import Post, Work, Worker
 
 _FIRST_SECONDS: Final = 0.25
 """Rates need a time to be counted over; the first reading waits for it."""
@@ -26,19 +24,18 @@ _MOST_RUNS: Final = 500
 _GOING_ON: Final = ("running", "stale", "unknown")
 
 
-class MachineSampler(threading.Thread):
+class MachineSampler(Worker):
     """Reads the machine once for every request; one that comes while it reads is answered by the next reading.
 
     Args:
         post: where messages go; must be safe to call from a thread.
     """
 
-    def __init__(self, post: Callable[[Message], object]) -> None:
-        super().__init__(name="tui-runs-machine", daemon=True)
-        self._post = post
+    def __init__(self, post: Post) -> None:
+        super().__init__("machine", "reading the machine", post)
         self._asked: tuple[Sequence[str], Sequence[RunClaim]] | None = None
-        self._wake = threading.Condition()
-        self._closed = threading.Event()
+        self._watch: MachineWatch | None = None
+        self._watched: Sequence[str] = ()
 
     def ask(self, paths: Sequence[str], runs: Sequence[RunClaim]) -> None:
         """Have the machine read.
@@ -51,44 +48,40 @@ class MachineSampler(threading.Thread):
             self._asked = tuple(paths), runs
             self._wake.notify()
 
-    def close(self) -> None:
-        """End the thread after the reading it is in."""
-        self._closed.set()
-        with self._wake:
-            self._wake.notify()
+    @property
+    def _waits(self) -> bool:
+        return self._asked is not None
 
-    def run(self) -> None:
-        """Wait for requests and answer them."""
-        watch: MachineWatch | None = None
-        watched: Sequence[str] = ()
+    def _next(self) -> Work:
+        asked, self._asked = self._asked, None
+        assert asked is not None
+        return partial(self._read, *asked)
+
+    def _patience(self) -> float | None:
+        return _IDLE_SECONDS if self._watch is not None else None
+
+    def _nothing_came(self) -> None:
+        self._let_go()
+
+    def _end(self) -> None:
+        self._try(self._let_go)
+
+    def _read(self, paths: Sequence[str], runs: Sequence[RunClaim]) -> None:
+        if paths != self._watched:
+            self._let_go()
+        if self._watch is None:
+            self._watch, self._watched = MachineWatch(paths), paths
+            self._closed.wait(_FIRST_SECONDS)
         try:
-            while not self._closed.is_set():
-                asked = self._next(_IDLE_SECONDS if watch is not None else None)
-                if watch is not None and (asked is None or asked[0] != watched):
-                    watch.close()
-                    watch = None
-                if asked is None:
-                    continue
-                watched, runs = asked
-                if watch is None:
-                    watch = MachineWatch(watched)
-                    self._closed.wait(_FIRST_SECONDS)
-                snapshot = watch.read(runs)
-                if not self._closed.is_set():
-                    self._post(MachineRead(snapshot))
-        except Exception:  # a driver may answer with anything; the app says so and goes on
-            if not self._closed.is_set():
-                self._post(ReaderFailed("reading the machine", traceback.format_exc()))
-        finally:
-            if watch is not None:
-                watch.close()
+            self._send(MachineRead(self._watch.read(runs)))
+        except Exception:  # a driver may answer with anything; the next request begins anew
+            self._try(self._let_go)
+            raise
 
-    def _next(self, seconds: float | None) -> tuple[Sequence[str], Sequence[RunClaim]] | None:
-        with self._wake:
-            if self._asked is None and not self._closed.is_set():
-                self._wake.wait(seconds)
-            asked, self._asked = self._asked, None
-            return asked
+    def _let_go(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
 
 
 def run_claims(runs: pl.DataFrame) -> tuple[RunClaim, ...]:
@@ -100,18 +93,12 @@ def run_claims(runs: pl.DataFrame) -> tuple[RunClaim, ...]:
     going_on = runs.filter(pl.col("status").is_in(_GOING_ON)).sort("started", descending=True, nulls_last=True)
     columns = ("source", "run_id", "uri", "host", "user", "command", "started")
     return tuple(
-        RunClaim((source, run_id), local_path(uri or ""), host or "", user or "", command or "", _seconds(started))
+        RunClaim(
+            (source, run_id), local_path(uri or "") or "", host or "", user or "", command or "", _seconds(started)
+        )
         for source, run_id, uri, host, user, command, started in going_on.head(_MOST_RUNS).select(columns).iter_rows()
     )
 
 
 def _seconds(started: datetime | None) -> float | None:
     return None if started is None else started.timestamp()
-
-
-def local_path(uri: str) -> str:
-    """Where a store or a run lies on this machine; "" where it is elsewhere."""
-    if os.path.isabs(uri):
-        return uri
-    parts = urlsplit(uri)
-    return unquote(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else ""

@@ -13,7 +13,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui_runs.display import MISSING, how_long_ago, moment, printable
+from tui_runs.display import how_long_ago, moment, printable
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.workspace import Workspace
 from tui_runs.tui.health.board import Entry, EventKey, HealthBoard
@@ -141,7 +141,7 @@ class HealthScreen(ModalScreen[RunKey | None]):
             key, entry = EventKey(*cursor), self._entries[cursor]  # type: ignore[arg-type]
             muted = self.app.theme_variables.get("muted", "")
             text.append(f"{self._called(key)}  ", "bold")
-            where = f"{key.source} · since {moment(entry.began)}" if entry.began else MISSING
+            where = f"{key.source} · since {moment(entry.began)}"
             text.append(f"{printable(where)}{' · over' if entry.event.over else ''}\n", muted)
             text.append(f"{entry.event.sentence}\n")
             if entry.event.lines:

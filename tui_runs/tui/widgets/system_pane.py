@@ -131,7 +131,7 @@ class SystemPane(Horizontal):
     @property
     def notes(self) -> tuple[str, ...]:
         """What there is to say of what is shown."""
-        if self._asked_at is not None and time.monotonic() - self._asked_at > _LATE_SECONDS:
+        if self._is_late:
             return ("this machine does not answer",)
         if not self._logged:
             return ("the run logged no readings",)
@@ -141,6 +141,8 @@ class SystemPane(Horizontal):
         """Take in the machine's readings."""
         from tui_runs.tui.machine.lines import RunName  # noqa: PLC0415  not needed for the first screen
 
+        if self._is_late:
+            self.post_message(self.charts.PageChanged())  # it answers again
         self._asked_at = None
         found = {pid: RunKey(*run) for pid, run in snapshot.runs.items()}
         names, looks = self._workspace.catalog.names(found.values()), self._marks.looks()
@@ -153,6 +155,10 @@ class SystemPane(Horizontal):
             },
         )
 
+    @property
+    def _is_late(self) -> bool:
+        return self._asked_at is not None and time.monotonic() - self._asked_at > _LATE_SECONDS
+
     def on_resize(self) -> None:
         """There may be room for both now, or for one only."""
         self.post_message(self.charts.PageChanged())
@@ -162,13 +168,15 @@ class SystemPane(Horizontal):
     def _poll(self) -> None:
         if not (self.is_on_screen and self.app.screen is self.screen and self.app.following):
             return
-        if self._asked_at is not None:
-            if time.monotonic() - self._asked_at > _LATE_SECONDS:
-                self.post_message(self.charts.PageChanged())  # which says so
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+        elif self._is_late:
+            self.post_message(self.charts.PageChanged())  # which says so; and it is asked again: a reading may fail
+        else:
             return
-        from tui_runs.tui.machine.sampler import local_path, run_claims  # noqa: PLC0415  as above
+        from tui_runs.machine.paths import local_path  # noqa: PLC0415  as above
+        from tui_runs.tui.machine.sampler import run_claims  # noqa: PLC0415  as above
 
-        self._asked_at = time.monotonic()
         catalog = self._workspace.catalog
         if self._claims[0] != catalog.runs_version:
             self._claims = catalog.runs_version, run_claims(catalog.runs)
