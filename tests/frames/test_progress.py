@@ -35,7 +35,12 @@ def ago(seconds: float) -> datetime:
 
 
 def batch(
-    name: str, status: str, params: dict[str, str], steps: Sequence[int], began: float = 1000, experiment: str = "e"
+    name: str,
+    status: str,
+    params: dict[str, str],
+    steps: Sequence[int],
+    began: float = 1000,
+    experiment: str | None = "e",
 ) -> RunBatch:
     """A run that logged a loss at these steps, the last one right now, at an even pace since it began."""
     run = {"run_id": name, "name": name, "experiment": experiment, "status": status, "started": ago(began)}
@@ -128,6 +133,29 @@ class TestStepsThatAreEpochs:
         workspace.apply_batch("s", batch("c", "finished", self.PARAMS, range(500)))
         assert column(workspace, "progress")["a"] is None
         assert not some_progress(workspace.catalog)
+
+    def test_of_many_experiments_at_once(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The latest five finished runs of each tell; where they lie is asked for once, however many there are."""
+        for at in range(30):
+            experiment = None if at == 0 else f"e{at}"
+            workspace.apply_batch("s", batch(f"a{at}", "running", self.PARAMS, range(5), experiment=experiment))
+            for age in range(6):
+                steps = range(500) if age == (5 if at % 2 else 4) else range(20)  # the sixth is too old to count
+                name = f"b{at}-{age}"
+                finished = batch(name, "finished", self.PARAMS, steps, began=1000 + age, experiment=experiment)
+                workspace.apply_batch("s", finished)
+        asked, ask = [], workspace.catalog.metrics_of_runs
+
+        def metrics_of_runs(runs: Sequence[RunKey]) -> pl.DataFrame:
+            asked.append(len(runs))
+            return ask(runs)
+
+        monkeypatch.setattr(workspace.catalog, "metrics_of_runs", metrics_of_runs)
+        progress = column(workspace, "progress")
+        assert {name: progress[name] for name in progress if name[0] == "a"} == {
+            f"a{at}": 0.25 if at % 2 else None for at in range(30)
+        }
+        assert asked == [30, 150]
 
 
 def test_a_run_without_points_counts_when_its_length_is_known(workspace: Workspace) -> None:

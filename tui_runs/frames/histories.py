@@ -1,12 +1,13 @@
 """The points of the curves that somebody looks at: fetched on demand, appended to, and dropped when unused.
 
 A point takes 24 bytes: step, time, value. Nothing is read here; `wanted` says what is missing, a reader fetches it,
-and `add` takes it in.
+and `add` takes it in. What was last asked for so is needed and stays, however much it is: were a part of it dropped
+for another part, reading would never end.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import product
@@ -61,14 +62,16 @@ class Histories:
     """The points held. Belongs to one thread; the frames it gives are immutable.
 
     Args:
-        budget_bytes: above this, the curves that were looked at longest ago are dropped.
+        budget_bytes: above this, the curves that were looked at longest ago are dropped, but none that is needed.
     """
 
     def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
         self._budget = budget_bytes
         self._held: OrderedDict[SeriesKey, _Held] = OrderedDict()
+        self._needed: frozenset[SeriesKey] = frozenset()
         self._points = 0
         self._clock = 0
+        self._versions: Counter[str] = Counter()
 
     @property
     def size_bytes(self) -> int:
@@ -85,6 +88,10 @@ class Histories:
             held.parts = [pl.concat(held.parts, rechunk=True)]
         return held.parts[0]
 
+    def version(self, metric: str) -> int:
+        """Another number whenever points of a metric have come or gone, of any run."""
+        return self._versions[metric]
+
     def any_held(self, run: RunKey, metrics: Iterable[str]) -> pl.DataFrame | None:
         """The points of the first of a run's metrics of which some are held, as `points` gives them."""
         for metric in metrics:
@@ -93,16 +100,29 @@ class Histories:
                 return self.points(SeriesKey(*run, metric))
         return None
 
-    def wanted(self, series: Iterable[SeriesKey]) -> list[HistoryRequest]:
-        """What must be fetched so that these curves are whole: one request for each source and set of metrics."""
+    def whole(self, series: Iterable[SeriesKey]) -> bool:
+        """Whether every point of these curves is held, as far as is known now."""
+        return all((held := self._held.get(one)) is not None and held.fresh for one in series)
+
+    def wanted(self, series: Iterable[SeriesKey], *, later: bool = False) -> list[HistoryRequest]:
+        """What must be fetched so that these curves are whole: one request for each source and set of metrics.
+
+        Args:
+            series: the curves. They are needed from now on, and those that were needed before no longer are.
+            later: they may be needed next; until then they are as any other, and what is needed stays the same.
+        """
+        series = list(series)
+        if not later:
+            self._needed = frozenset(series)
         missing: dict[tuple[str, str], list[str]] = {}
         cursors: dict[str, dict[tuple[str, str], int]] = {}
         for one in series:
-            held = self._held.get(one)
-            if held is not None:
-                self._held.move_to_end(one)
-                if held.fresh:
-                    continue
+            # What grew while it was not held is not known: an answer to an older request may lack it.
+            held = self._held.setdefault(one, _Held(grown_at=self._clock))
+            self._held.move_to_end(one)
+            if held.fresh:
+                continue
+            if held.cursor:
                 cursors.setdefault(one.source, {})[one.run_id, one.metric] = held.cursor
             missing.setdefault((one.source, one.run_id), []).append(one.metric)
         grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
@@ -118,18 +138,19 @@ class Histories:
 
         Args:
             request: what was asked, with the cursor from which this answer goes on. A curve that has been read on by
-                another answer meanwhile is left as it is, so that no point is held twice.
+                another answer meanwhile is left as it is, so that no point is held twice; one that has been dropped
+                stays so until it is wanted again.
             history: the answer.
         """
         source = request.source
         changed: dict[SeriesKey, None] = {}
-        current: set[SeriesId] = set()
+        current: dict[SeriesId, _Held] = {}
         for series_id, position in history.cursor.items():
             series = SeriesKey(source, *series_id)
-            held = self._held.setdefault(series, _Held())
-            if held.cursor != request.cursor.get(series_id, 0):
+            held = self._held.get(series)
+            if held is None or held.cursor != request.cursor.get(series_id, 0):
                 continue
-            current.add(series_id)
+            current[series_id] = held
             held.cursor = position
             if series_id in history.restarted:
                 self._points -= held.points
@@ -138,19 +159,20 @@ class Histories:
         if not history.frame.is_empty():
             parts = history.frame.partition_by("run_id", "key", as_dict=True, maintain_order=True)
             for (run_id, metric), frame in parts.items():
-                if (run_id, metric) not in current:
+                held = current.get((run_id, metric))
+                if held is None:
                     continue
-                series = SeriesKey(source, str(run_id), str(metric))
-                held = self._held[series]
                 held.parts.append(frame.select(_POINTS.keys()))
                 held.points += frame.height
                 self._points += frame.height
-                changed[series] = None
+                changed[SeriesKey(source, str(run_id), str(metric))] = None
         if history.complete:
             for series_id in product(request.run_ids, request.metrics):
-                held = self._held.setdefault(SeriesKey(source, *series_id), _Held())
-                told_otherwise = series_id in history.cursor and series_id not in current
-                held.fresh = not told_otherwise and held.grown_at <= request.asked_at
+                held = self._held.get(SeriesKey(source, *series_id))
+                if held is not None:
+                    told_otherwise = series_id in history.cursor and series_id not in current
+                    held.fresh = not told_otherwise and held.grown_at <= request.asked_at
+        self._versions.update(series.metric for series in changed)
         self._evict()
         return list(changed)
 
@@ -163,8 +185,9 @@ class Histories:
         """
         self._clock += 1
         for run_id, metric in grown.select("run_id", "key").iter_rows():
-            held = self._held.setdefault(SeriesKey(source, run_id, metric), _Held())
-            held.fresh, held.grown_at = False, self._clock
+            held = self._held.get(SeriesKey(source, run_id, metric))
+            if held is not None:
+                held.fresh, held.grown_at = False, self._clock
 
     def forget(self, source: str, run_ids: Iterable[str]) -> None:
         """Drop the curves of runs that are gone."""
@@ -173,10 +196,14 @@ class Histories:
             self._drop(series)
 
     def _drop(self, series: SeriesKey) -> None:
-        held = self._held.pop(series, None)
-        if held is not None:
-            self._points -= held.points
+        self._points -= self._held.pop(series).points
+        self._versions[series.metric] += 1
 
     def _evict(self) -> None:
-        while self.size_bytes > self._budget and len(self._held) > 1:
-            self._drop(next(iter(self._held)))
+        if self.size_bytes <= self._budget:
+            return
+        for series, held in list(self._held.items()):
+            if held.points and series not in self._needed:
+                self._drop(series)
+                if self.size_bytes <= self._budget:
+                    return

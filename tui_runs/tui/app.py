@@ -6,7 +6,7 @@ import gc
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -44,11 +44,13 @@ from tui_runs.tui.runs_view import RunsView
 from tui_runs.tui.saved_views import SavedView, ViewStore
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.themes import DARK, LIGHT
-from tui_runs.tui.view_state import restore
+from tui_runs.tui.view_state import named_here, restore
 
 if TYPE_CHECKING:
     from tui_runs.machine.owners import RunClaim
     from tui_runs.tui.machine.sampler import MachineSampler
+
+_UNFORESEEN: Final = "This cannot be read: an error that nobody foresaw."
 
 
 class TuiRunsApp(App[int]):
@@ -92,6 +94,7 @@ class TuiRunsApp(App[int]):
         self.following = True
         self._view = view or RunsView()
         self._saved = saved
+        self._has_looked = False
         self._focus = {name: Focus(poll_seconds=poll) for name in workspace.sources}
         self._readers: list[SourceReader] = []
         self._histories: HistoryReader | None = None
@@ -129,9 +132,10 @@ class TuiRunsApp(App[int]):
             self.set_keymap(self._own_keys)
         if self.problems:
             more = f" And {len(self.problems) - 1} more: p shows them." if len(self.problems) > 1 else ""
-            self.notify(f"{self.problems[0].what}{more}", title="Config file", severity="warning", markup=False)
+            what = printable(self.problems[0].what)
+            self.notify(f"{what}{more}", title="Config file", severity="warning", markup=False)
         for notice in self._notices:
-            self.notify(notice, markup=False)
+            self.notify(printable(notice), markup=False)
 
     def on_unmount(self) -> None:
         """Stop reading."""
@@ -165,7 +169,7 @@ class TuiRunsApp(App[int]):
 
     def _update(self, *parts: str) -> None:
         if self.main is not None:
-            self.main.update_soon(*parts)
+            self.main.keep_current(*parts)
 
     # --- what the readers say -------------------------------------------------------------------------------------
 
@@ -179,11 +183,25 @@ class TuiRunsApp(App[int]):
         """All runs."""
         self.workspace.scanned(message.source)
         self.health.hear(message)
-        if self._saved is not None and not self.reading and self.main is not None:
-            saved, self._saved = replace(self._saved, view=self.main.view), None
-            for missing in restore(self.main, saved):
-                self.notify(printable(missing), severity="warning", markup=False)
+        self._show_what_was_asked_for()
         self._update("table", "status")
+
+    def _show_what_was_asked_for(self) -> None:
+        """As soon as it is known what there is; what is not here is told."""
+        if not self.reading and self.main is not None and not self._has_looked:
+            self._has_looked = True
+            for missing in self._look(self.main):
+                self.notify(printable(missing), severity="warning", markup=False)
+
+    def _look(self, main: MainScreen) -> list[str]:
+        if self._saved is not None:
+            return restore(main, replace(self._saved, view=main.view))
+        if not len(self.workspace.catalog):
+            return []
+        view, missing = named_here(main.view, self.workspace.catalog)
+        if view != main.view:
+            main.look(view)
+        return missing
 
     def on_source_changed(self, message: SourceChanged) -> None:
         """Something happened in a store, or it is known to be as it is shown."""
@@ -197,14 +215,13 @@ class TuiRunsApp(App[int]):
         """A store is gone; what is known of it stays."""
         self.workspace.lost(message.source, message.error)
         self.health.hear(message)
+        self._show_what_was_asked_for()
         self._update("table", "status")
 
     def on_history_read(self, message: HistoryRead) -> None:
         """Points."""
         self.workspace.apply_history(message.request, message.history)
-        if self.main is not None:
-            self.main.table.refresh_rows(("trend",))
-        self._update("below")
+        self._update("trends", "below")
 
     def on_details_read(self, message: DetailsRead) -> None:
         """More about a run."""
@@ -237,8 +254,7 @@ class TuiRunsApp(App[int]):
         """Something is wrong with a run, or is no more."""
         self.health.take(message)
         if self.main is not None:
-            self.main.table.refresh_rows(("status",))
-            self._update("below" if self.main.below.pane == "run" else "status")
+            self._update("signs", "below" if self.main.below.pane == "run" else "status")
 
     def on_alert_failed(self, message: AlertFailed) -> None:
         """The user's command for alerts failed; said once for each way in which it does."""
@@ -261,6 +277,11 @@ class TuiRunsApp(App[int]):
         runs = list(focus)
         for name, watched in self._focus.items():
             watched.run_ids = frozenset(run.run_id for run in runs if run.source == name)
+
+    def fetch_for_later(self, series: Sequence[SeriesKey]) -> None:
+        """Have the points of these curves read when nothing else is to be read."""
+        if self._histories is not None:
+            self._histories.ask_for_later(self.workspace.histories.wanted(series, later=True))
 
     def fetch_details(self, run: RunKey, what_for: str = "details") -> bool:
         """Have more about a run read; False where its source knows no more.
@@ -292,6 +313,9 @@ class TuiRunsApp(App[int]):
                 return FilesAnswered(what_for, question, ask(source))
             except TuiRunsError as error:
                 return FilesAnswered(what_for, question, error)
+            except Exception:  # who asked is to hear of it, too
+                self.post_message(FilesAnswered(what_for, question, TuiRunsError(_UNFORESEEN)))
+                raise
 
         self._details.ask(f"files: {what_for}", read)
         return True
@@ -307,6 +331,9 @@ class TuiRunsApp(App[int]):
                 return LogAnswered(question, ask(source))
             except TuiRunsError as error:
                 return LogAnswered(question, error)
+            except Exception:  # as above
+                self.post_message(LogAnswered(question, TuiRunsError(_UNFORESEEN)))
+                raise
 
         self._details.ask("log", read)
         return True
@@ -336,7 +363,10 @@ class TuiRunsApp(App[int]):
 
     def switch_theme(self) -> None:
         """From dark to light, and back."""
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        is_dark = self.theme == LIGHT.name
+        self.theme = DARK.name if is_dark else LIGHT.name
+        if self.main is not None:
+            self.main.draw_on("dark" if is_dark else "light")
 
     def _write(self, sequence: str) -> None:
         """Send a sequence to the terminal, between two paints and never in the middle of one."""
@@ -346,9 +376,11 @@ class TuiRunsApp(App[int]):
     # --- errors ---------------------------------------------------------------------------------------------------
 
     def _show_failure(self, what: str, details: str) -> None:
+        """Open the dialog for an error; not a second one above the first, as one error often brings others."""
         from tui_runs.tui.screens.failure import FailureScreen  # noqa: PLC0415  hardly ever needed
 
-        self.push_screen(FailureScreen(what, details))
+        if not any(isinstance(screen, FailureScreen) for screen in self.screen_stack):
+            self.push_screen(FailureScreen(what, details))
 
     def _handle_exception(self, error: Exception) -> None:
         """An exception in a handler opens a dialog; only a second one, which may be the dialog's, ends the app."""

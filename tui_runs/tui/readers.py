@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Final
-
-from textual.message import Message
+from collections.abc import Sequence
+from functools import partial
 
 from tui_runs.adapter import Focus, Source
 from tui_runs.errors import SourceLostError, TuiRunsError
+from tui_runs.frames.following import again_when_lost
 from tui_runs.frames.histories import HistoryRequest
 from tui_runs.frames.workspace import OpenSource
 from tui_runs.tui.messages import BatchRead, HistoryRead, ReaderFailed, SourceChanged, SourceLost, SourceScanned
-
-Post = Callable[[Message], object]
-
-_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
-"""Pauses before a lost source is tried again; the last one repeats."""
+from tui_runs.tui.worker import Post, Work, Worker
 
 
 class SourceReader(threading.Thread):
@@ -53,41 +48,37 @@ class SourceReader(threading.Thread):
 
     def run(self) -> None:
         """Scan, follow, and begin again when the source was lost."""
-        tries = 0
-        scanned = False
-        while not self._closed.is_set():
-            try:
-                if not scanned:
-                    self._scan()
-                    scanned = True
-                for change in self._source.follow(self._focus):
-                    tries = 0
-                    self._followed.wait()
-                    if self._closed.is_set():
-                        return
-                    self._post(SourceChanged(self._source_name, change))
-                if not self._closed.is_set():
-                    return  # a source that cannot be followed ends by itself
-            except TuiRunsError as error:
-                if tries == 0:
-                    self._post(SourceLost(self._source_name, error))
-                self._closed.wait(_RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)])
-                tries += 1
-            except Exception:  # an adapter may fail in any way; the app says so and goes on
-                if not self._closed.is_set():
-                    self._post(ReaderFailed(f"reading {self._source_name}", traceback.format_exc()))
-                return
+        try:
+            self._scan()
+            self._pass_on_changes()
+        except Exception as error:  # an adapter may fail in any way; the app says so and goes on
+            if not self._closed.is_set():
+                what = f"Its adapter failed: {type(error).__name__}."
+                self._lost(SourceLostError(what, "Open the store again; its last state is shown."))
+                self._post(ReaderFailed(f"reading {self._source_name}", traceback.format_exc()))
 
     def _scan(self) -> None:
-        for batch in self._opened.batches():
+        for batch in again_when_lost(self._opened.batches, self._closed, self._lost):
             if self._closed.is_set():
                 return
             self._post(BatchRead(self._source_name, batch))
-        self._post(SourceScanned(self._source_name))
+        if not self._closed.is_set():
+            self._post(SourceScanned(self._source_name))
+
+    def _pass_on_changes(self) -> None:
+        """Post what happens; a source that cannot be followed ends by itself."""
+        for change in again_when_lost(partial(self._source.follow, self._focus), self._closed, self._lost):
+            self._followed.wait()
+            if self._closed.is_set():
+                return
+            self._post(SourceChanged(self._source_name, change))
+
+    def _lost(self, error: TuiRunsError) -> None:
+        self._post(SourceLost(self._source_name, error))
 
 
-class HistoryReader(threading.Thread):
-    """Fetches points, always the latest that were asked for.
+class HistoryReader(Worker):
+    """Fetches points, always the latest that were asked for; when there is nothing else to do, those for later.
 
     Args:
         sources: by name.
@@ -95,18 +86,10 @@ class HistoryReader(threading.Thread):
     """
 
     def __init__(self, sources: dict[str, Source], post: Post) -> None:
-        super().__init__(name="tui-runs-histories", daemon=True)
-        self._sources, self._post = sources, post
+        super().__init__("histories", "reading points", post)
+        self._sources = sources
         self._asked: list[HistoryRequest] = []
-        self._wake = threading.Condition()
-        self._closed = False
-        self._fetching = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything that was asked for has been posted."""
-        with self._wake:
-            return not self._asked and not self._fetching
+        self._later: list[HistoryRequest] = []
 
     def ask(self, requests: Sequence[HistoryRequest]) -> None:
         """Fetch these, instead of what was asked for before and is not fetched yet."""
@@ -114,38 +97,36 @@ class HistoryReader(threading.Thread):
             self._asked = list(requests)
             self._wake.notify()
 
-    def close(self) -> None:
-        """End the thread after the read it is in."""
+    def ask_for_later(self, requests: Sequence[HistoryRequest]) -> None:
+        """Fetch these when nothing else is to be, instead of others that were for later."""
         with self._wake:
-            self._closed = True
+            self._later = list(requests)
             self._wake.notify()
 
-    def run(self) -> None:
-        """Wait for requests and answer them one after the other."""
-        while True:
-            with self._wake:
-                while not self._asked and not self._closed:
-                    self._wake.wait()
-                if self._closed:
-                    return
-                request = self._asked.pop(0)
-                self._fetching = True
-            try:
-                self._fetch(request)
-            except SourceLostError:
-                continue  # the source's own reader says it
-            except Exception:  # as above
-                if not self._closed:
-                    self._post(ReaderFailed("reading points", traceback.format_exc()))
-            finally:
-                self._fetching = False
+    @property
+    def _waits(self) -> bool:
+        return bool(self._asked or self._later)
+
+    def _next(self) -> Work:
+        if self._asked:
+            return partial(self._fetch, self._asked.pop(0))
+        return partial(self._fetch_some, self._later.pop(0), self._later)
 
     def _fetch(self, request: HistoryRequest) -> None:
-        """Answer one request: one message a budget's worth. What is asked for meanwhile waits for its turn."""
-        source = self._sources[request.source]
-        while not self._closed:
-            history = source.history(request.run_ids, request.metrics, request.cursor)
-            self._post(HistoryRead(request, history))
-            if history.complete:
-                return
-            request = request._replace(cursor=history.cursor)
+        """Answer a request whole; what is asked for meanwhile waits for its turn."""
+        rest: HistoryRequest | None = request
+        while rest is not None and not self._closed.is_set():
+            rest = self._read(rest)
+
+    def _fetch_some(self, request: HistoryRequest, later: list[HistoryRequest]) -> None:
+        """Answer a request for later as far as one read goes, and put the rest back: others may be in a hurry."""
+        rest = self._read(request)
+        if rest is not None:
+            with self._wake:
+                later.insert(0, rest)  # in vain where others have taken the place of that list
+
+    def _read(self, request: HistoryRequest) -> HistoryRequest | None:
+        """Post a budget's worth of points; returns what remains to be asked for."""
+        history = self._sources[request.source].history(request.run_ids, request.metrics, request.cursor)
+        self._send(HistoryRead(request, history))
+        return None if history.complete else request._replace(cursor=history.cursor)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -22,27 +21,29 @@ from tui_runs.tui.actions.figures import FigureActions
 from tui_runs.tui.arrivals import Arrivals
 from tui_runs.tui.charts.curves import trend_cells
 from tui_runs.tui.filter_history import FilterHistory
-from tui_runs.tui.filtering import Completer, Filter, values_of
+from tui_runs.tui.filtering import Completer, Filter, filter_columns, values_of
 from tui_runs.tui.marks import Marks
+from tui_runs.tui.pacing import FOR_DATA, FOR_USER, Pace
 from tui_runs.tui.run_columns import TICKING, Looks, default_columns, make_columns
 from tui_runs.tui.runs_view import NOT_IN_CATALOG, RunsView, telling
 from tui_runs.tui.status import status_pieces
 from tui_runs.tui.widgets.bars import Bar, Piece
 from tui_runs.tui.widgets.below import Below
-from tui_runs.tui.widgets.columns import Cell, TableColumn
+from tui_runs.tui.widgets.charts_pane import ChartsPane
+from tui_runs.tui.widgets.columns import Cell, RowKey, TableColumn
 from tui_runs.tui.widgets.filter_bar import FilterBar, FilterInput
 from tui_runs.tui.widgets.frame_table import FrameTable
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from tui_runs.drawing.colours import Ground
     from tui_runs.tui.app import TuiRunsApp
 
-_QUIET_SECONDS: Final = 0.03
-"""Pause between two repaints while data comes in."""
-_LONGEST_PAUSE: Final = 0.5
 _CURSOR_SECONDS: Final = 0.06
 """The cursor must rest this long before what is below the table follows it: a held key must not be slowed down."""
+_CELLS: Final = {"trends": "trend", "signs": "status"}
+"""Columns of which cells change that are not in the frame of the runs."""
 _FEWEST_ROWS: Final = 5
 """Rows that a table has room for, however few runs there are."""
 
@@ -64,18 +65,17 @@ class MainScreen(FigureActions):
         self._best: dict[str, float] = {}
         self._due: set[str] = set()
         self._ready = False
-        self._scheduled = False
+        self._pace = Pace(self, self._update)
         self._below_due = False
         self._waits_for_cursor = False
-        self._painted = 0.0
-        self._cost = 0.0
+        self._shown_condition: Condition | None = None
 
     def compose(self) -> ComposeResult:
         """Status, filter, table, panes, keys."""
         self._filter = Filter(self.app.workspace)
         yield Bar(id="status")
         workspace = self.app.workspace
-        columns = partial(default_columns, workspace.catalog)
+        columns = partial(filter_columns, workspace.catalog)
         yield FilterBar(self.view.where, Completer(columns, partial(values_of, workspace)), FilterHistory())
         yield FrameTable(id="runs", fixed=1)
         self.below = Below(workspace, self.marks, lambda: self.cursor_run, self._cursor_runs, self.figure_subject)
@@ -119,32 +119,30 @@ class MainScreen(FigureActions):
     def update_soon(self, *parts: str) -> None:
         """Repaint some of "table", "below", "status": at once when nothing was painted lately, else soon.
 
+        Of the table, "trends" and "signs" are the cells with curves and with what health has to say.
         With "changes" the cells of the table glow that say something else than before.
         """
         self._due.update(parts)
-        if self._scheduled or not self._ready:
-            return
-        self._scheduled = True
-        # While data pours in, at least two thirds of the time stay free for keys.
-        pause = min(max(_QUIET_SECONDS, 2 * self._cost), _LONGEST_PAUSE) - (time.monotonic() - self._painted)
-        if pause <= 0:
-            self.call_next(self._update)
-        else:
-            self.set_timer(pause, self._update)
+        if self._ready:
+            self._pace.ask(FOR_USER)
+
+    def keep_current(self, *parts: str) -> None:
+        """The same for what the stores say, less often while they say much."""
+        self._due.update(parts)
+        if self._ready:
+            self._pace.ask(FOR_DATA)
 
     def _update(self) -> None:
         if not self.children:
             return  # the app is being taken down
-        begin = time.monotonic()
         due, self._due = self._due, set()
-        self._scheduled = False
         if "table" in due:
             self._update_table(changes="changes" in due)
         elif "below" in due:
             self._update_below()
+        if cells := [column for part, column in _CELLS.items() if part in due]:
+            self.table.refresh_rows(cells)
         self._update_status()
-        self._painted = time.monotonic()
-        self._cost = self._painted - begin
         if "table" in due:
             # The table is on the screen before the charts are drawn: rows are what the user waits for.
             self._below_due = True
@@ -180,7 +178,8 @@ class MainScreen(FigureActions):
         fresh = self._columns_seen is None or known != self._columns_seen[0]
         if fresh:
             self.columns = view.columns or tuple(default_columns(catalog))
-        frame = view.frame(self.app.workspace, self.columns, self.condition, self.open_groups)
+        self._shown_condition = self.condition
+        frame = view.frame(self.app.workspace, self.columns, self._shown_condition, self.open_groups)
         shown = tuple(telling(self.columns, frame) if view.lean else self.columns)
         self._best.clear()
         self._best.update(view.best(frame, shown))
@@ -203,7 +202,10 @@ class MainScreen(FigureActions):
         return ["There are no runs here yet.", "They will appear as soon as a training logs one."]
 
     def _update_marks(self) -> None:
-        self.table.marks = {run: look.colour for run, look in self.marks.looks().items()}
+        marks: Mapping[RowKey, str] = {run: look.colour for run, look in self.marks.looks().items()}
+        if marks != self.table.marks:
+            self.table.marks = marks
+            self.table.refresh_rows(("trend",))  # curves are drawn in the colours of the marks
 
     def _trend(self, window: pl.DataFrame) -> Sequence[Cell]:
         return trend_cells(window, self.trended, self.app.workspace.histories, self.marks.looks(), 18)
@@ -236,13 +238,19 @@ class MainScreen(FigureActions):
         self.app.fetch(wanted, self.below.charted())
 
     def _tick(self) -> None:
-        """Ages and durations move on, and runs grow old."""
+        """Ages and durations move on, runs grow old, and a filter by them lets others pass."""
         if self.app.screen is self:
+            if self.condition is not self._shown_condition:
+                self.update_soon("table")
             self.table.refresh_rows(TICKING)
             self.below.tick()
             self.arrivals.expire(self.app.workspace.now())
             self.table.fresh = self.arrivals.runs
             self._update_status()
+
+    @on(ChartsPane.PointsForeseen)
+    def _fetch_for_later(self, event: ChartsPane.PointsForeseen) -> None:
+        self.app.fetch_for_later(event.series)
 
     # --- what the user does ---------------------------------------------------------------------------------------
 
@@ -261,10 +269,7 @@ class MainScreen(FigureActions):
 
     @on(FrameTable.Marked)
     def _toggle_mark(self, event: FrameTable.Marked) -> None:
-        runs = self.runs_of(event.key)
-        fresh = [run for run in runs if run not in self.marks.runs]
-        for run in fresh or runs:  # of a group all, and none when all are marked
-            self.marks.toggle(run)
+        self.marks.toggle(self.runs_of(event.key))  # of a group all, and none when all are marked
         self._update_marks()
         self.update_soon("below")
 
@@ -292,6 +297,12 @@ class MainScreen(FigureActions):
     def show_filter(self, text: str) -> None:
         """Have a text in the filter's field."""
         self.query_one(FilterBar).field.value = text
+
+    def draw_on(self, ground: Ground) -> None:
+        """Draw the runs in colours for another ground; those that are not marked have that of text."""
+        self.marks.ground = ground
+        self._update_marks()
+        self.update_soon("below")
 
     # --- actions --------------------------------------------------------------------------------------------------
 
