@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import stat
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,3 +111,37 @@ def test_what_is_too_large_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(opening, "MOST_COPIED", 10)
     with pytest.raises(ArtifactError, match="larger than 10 B"):
         prepare(Remote(bytes(11)), "run", "a.bin", "editor")
+
+
+def test_ctrl_c_is_for_the_program_and_not_for_the_app(tmp_path: Path) -> None:
+    """`less` ends with it what it follows; the terminal sends it to both."""
+    script = program(
+        tmp_path,
+        "pager",
+        "import signal\n"
+        "usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+        "os.kill(os.getppid(), signal.SIGINT)\nsys.exit(0 if usual else 7)",
+    )
+    before = signal.getsignal(signal.SIGINT)
+    run([str(script)], prepare(Remote(), "run", "a.txt", "pager"))
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(ProgramError, match="did not start"):
+        run([str(tmp_path)], prepare(Remote(), "run", "a.txt", "pager"))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_no_room_for_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(ProgramError, match=r"^A copy cannot be written: no space left on device\.$") as caught:
+            prepare(Remote(), "run", "a.txt", "editor")
+        assert caught.value.remedy
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(ProgramError, match="no such file or directory"):
+        prepare(Remote(), "run", "a.txt", "editor")

@@ -114,6 +114,12 @@ def test_a_photo_that_was_taken_sideways_stands_upright() -> None:
     assert found.image.size == (100, 200)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_photo_whose_notes_are_damaged_is_shown_as_it_is(kind: str) -> None:
+    exif = b"Exif\0\0II*\0"  # and nothing where it is to go on
+    assert picture(saved(quarters(200, 100), kind, exif=exif), kind).image.size == (200, 100)
+
+
 def said(content: bytes, kind: str = "PNG") -> str:
     found = preview_picture(content, kind)
     assert isinstance(found, TextPreview), found

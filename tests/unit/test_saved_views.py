@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,14 @@ def test_what_is_written_is_read_again(saved: SavedView, name: str) -> None:
         ("widths = [1]", "widths is list"),
         ("pinned = 'a'", "pinned is str"),
         ("marks = {}", "marks is dict"),
+        ("x = " + "[" * 20_000, "is no TOML"),
+        ("x = " + "1" * 5_000, "is no TOML"),
+        ("compare = 3", "compare is int"),
+        ("compare = {ignore = 5}", "ignore is int"),
+        ("compare = {ignore = ['^params', '(']}", "no regular expression"),
+        ("compare = {ignore = ['a{99999999999999999999}']}", "no regular expression"),
     ],
+    ids=lambda value: value[:30],
 )
 def test_what_is_no_view_says_where(text: str, says: str) -> None:
     with pytest.raises(ViewError, match=says) as caught:
@@ -66,12 +74,15 @@ def test_what_is_no_view_says_where(text: str, says: str) -> None:
 
 def test_strange_values_inside_are_passed_over() -> None:
     saved = from_toml(
-        "later = 1\nmarks = [3, {source = 's'}, {source = 's', run_id = 'r'}]\nwidths = {a = 'x', b = -1, c = 9}\n"
+        "later = 1\npane = 'a later one'\nmarks = [3, {source = 's'}, {source = 's', run_id = 'r'}]\n"
+        "widths = {a = 'x', b = -1, c = 9, d = 3000000}\ncompare = {ignore = ['^params', 5]}\n"
         "pinned = -3\nsort = ['metrics.a:b', 'metrics.loss:desc']",
         "x",
     )
     assert saved.marks == (RunKey("s", "r"),)
-    assert saved.view.widths == {"c": 9}
+    assert saved.pane == ""
+    assert saved.compare == {"ignore": ["^params", "5"]}
+    assert saved.view.widths == {"c": 9, "d": 400}
     assert saved.view.pinned == 0
     assert saved.view.sort == (Order("metrics.a:b"), Order("metrics.loss", descending=True))
 
@@ -103,6 +114,27 @@ class TestStore:
         assert not list(tmp_path.rglob("*.part"))
         with pytest.raises(ViewError, match="no view"):
             store.load("a")
+
+    def test_what_cannot_be_removed_is_said(self, tmp_path: Path) -> None:
+        store = ViewStore(["/a"], tmp_path)
+        store.path("x").mkdir(parents=True)
+        with pytest.raises(ViewError, match="cannot be removed"):
+            store.delete("x")
+
+    @pytest.mark.parametrize("letter", "a /é验🙂")
+    def test_a_name_can_be_saved_or_is_said_to_be_too_long(self, tmp_path: Path, letter: str) -> None:
+        store, names = ViewStore(["/a"], tmp_path), ["a" + letter * length for length in range(1, 80)]
+        fit = [
+            name for name in names if len(quote(name, safe=" ")) <= 250
+        ]  # .toml makes 255, the most of a file's name
+        for name in fit:
+            store.save(name, SavedView())
+            assert store.names() == [name.strip()]
+            store.delete(name)
+        for name in names[len(fit) :]:
+            with pytest.raises(ViewError, match="too long"):
+                store.save(name, SavedView())
+        assert (fit == names) == (letter in "a /")
 
     def test_the_order_of_stores_does_not_matter(self, tmp_path: Path) -> None:
         assert (

@@ -153,7 +153,7 @@ class _Row:
 
     def pieces(self) -> tuple[Piece, ...]:
         """The line as it is now, without the blanks at its end."""
-        pieces = list(self._pieces if self._chars is None else _joined(self._chars, self._styles))
+        pieces = list(self._pieces if self._chars is None else joined(self._chars, self._styles))
         while pieces and pieces[-1][0][-1] == " ":
             text, style = pieces.pop()
             if text := text.rstrip(" "):
@@ -245,7 +245,7 @@ def _cells_of(text: str) -> list[str]:
     return cells
 
 
-def _joined(chars: Sequence[str], styles: Sequence[str]) -> Iterator[Piece]:
+def joined(chars: Sequence[str], styles: Sequence[str]) -> Iterator[Piece]:
     """Cells as pieces, one for each change of style."""
     begin = 0
     for style, run in groupby(styles):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -36,7 +36,8 @@ class Exported:
     Args:
         title: what it is of.
         frame: its values, for formats that programs read: as they are stored.
-        columns: the same as it is on the screen, for people; made by `text_columns`.
+        columns: the same as it is on the screen, for people, made by `text_columns`; or what makes them when they are
+            wanted, in a thread.
         headings: titles that stand above rows, by the row's number.
         colours: `#rrggbb` of columns that are runs, by their number.
         charts: what else a page of HTML shows.
@@ -45,7 +46,7 @@ class Exported:
 
     title: str
     frame: pl.DataFrame
-    columns: Sequence[TextColumn]
+    columns: Sequence[TextColumn] | Callable[[], Sequence[TextColumn]]
     headings: dict[int, str] = field(default_factory=dict)
     colours: dict[int, str] = field(default_factory=dict)
     charts: HtmlCharts | None = None
@@ -74,7 +75,7 @@ def _style_of(cell: Cell) -> Style:
 
 
 def render(exported: Exported, format_name: str) -> bytes:
-    """The bytes of a file.
+    """The bytes of a file; in a thread, for many rows take seconds.
 
     Args:
         exported: what to write.
@@ -91,15 +92,18 @@ def render(exported: Exported, format_name: str) -> bytes:
         case "parquet":
             return parquet_bytes(frame)
         case "html":
-            table = HtmlTable(
-                exported.title, exported.columns, headings=exported.headings, column_colours=exported.colours
-            )
+            columns = _columns_of(exported)
+            table = HtmlTable(exported.title, columns, headings=exported.headings, column_colours=exported.colours)
             parts: list[Part] = [table, exported.charts] if exported.charts else [table]
             text = "".join(html_page(exported.title, exported.subtitle, parts))
         case _:
             lines = latex_lines if format_name == "latex" else markdown_lines
-            text = "".join(f"{line}\n" for line in lines(exported.columns, exported.headings))
+            text = "".join(f"{line}\n" for line in lines(_columns_of(exported), exported.headings))
     return text.encode("utf-8", "replace")
+
+
+def _columns_of(exported: Exported) -> Sequence[TextColumn]:
+    return exported.columns() if callable(exported.columns) else exported.columns
 
 
 def format_of(path: Path) -> str:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 from tui_runs.conditions import All, Condition
 from tui_runs.errors import QueryError
 from tui_runs.frames.selection import known_columns, wide
+from tui_runs.tui.run_columns import default_columns
 
 if TYPE_CHECKING:
     from tui_runs.analysis.completion import Suggestion
+    from tui_runs.frames.catalog import Catalog
     from tui_runs.frames.workspace import Workspace
 
 _MOST: Final = 8
@@ -20,11 +22,14 @@ _MOST: Final = 8
 _BEGUN: Final = re.compile(r"(?:^|(?<=[\s(]))(?:metrics?|params?|tags?)\.[^\s<>=!~'\"]*$")
 """A column at the end of a filter, with nothing said of it yet."""
 
+_AGO: Final = re.compile(r"(?<![\w.])-\d+(?:\.\d+)?(?:ms|[smhdw])")
+"""A time that is told from now back; what else looks like one costs no more than a minute's reading anew."""
+
 # The grammar (lark, 60 ms) is not needed for the first screen, so it is imported when something is typed.
 
 
 class Filter:
-    """Reads the text anew when it, or the columns, are others.
+    """Reads the text anew when it, or the columns, are others; where it tells a time from now back, every minute.
 
     Args:
         workspace: whose columns.
@@ -43,7 +48,8 @@ class Filter:
         The first word of a comparison is the name of a column, which no run need have in its texts.
         """
         catalog = self._workspace.catalog
-        read = (text, catalog.runs_version)
+        minute = self._workspace.now().replace(second=0, microsecond=0) if _AGO.search(text) else None
+        read = (text, catalog.runs_version, minute)
         if read != self._read:
             self._read = read
             self.mistake = None
@@ -84,6 +90,12 @@ class Completer:
         from tui_runs.analysis.completion import complete  # noqa: PLC0415
 
         return complete(text, cursor, self._columns(), self._values, limit=_MOST)
+
+
+def filter_columns(catalog: Catalog) -> list[str]:
+    """The columns that a filter may name, for completion: those that the table shows first, as it has them."""
+    known = known_columns(catalog)
+    return list(dict.fromkeys([*filter(known.__contains__, default_columns(catalog)), *sorted(known)]))
 
 
 def values_of(workspace: Workspace, column: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -15,7 +15,26 @@ from tui_runs.adapter import Problem
 from tui_runs.config import nearest
 from tui_runs.display import printable
 from tui_runs.tui.keys import MAIN, Key
+from tui_runs.tui.widgets.frame_table import MOVES
 
+if TYPE_CHECKING:
+    from textual.app import App
+
+_SPELT: Final = {
+    "slash": "/",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "comma": ",",
+    "full_stop": ".",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
+}
 _TABLES_OWN: Final = {"runs.mark": "table.mark", "runs.sort": "table.sort"}
 """Keys of the main screen that its table answers: one name moves both."""
 
@@ -45,25 +64,45 @@ def remap(wishes: Mapping[str, str], where: str) -> tuple[tuple[Key, ...], dict[
     return main, keymap, problems
 
 
+def spell(keys: str) -> str:
+    """Keys as people write them.
+
+    Args:
+        keys: as Textual spells them, separated by commas.
+    """
+    return " ".join(_SPELT.get(key.strip(), printable(key.strip())) for key in keys.split(","))
+
+
+def shown_keys(binding: Binding, app: App[Any]) -> str:
+    """The keys of a binding as people write them: the user's own where they have chosen some."""
+    return spell(app._keymap.get(binding.id or "", binding.key))
+
+
 def _moved(key: Key, keymap: Mapping[str, str]) -> Key:
     keys = keymap.get(_TABLES_OWN.get(key.id, key.id))
     if keys is None:
         return key
-    written = [one.strip() for one in keys.split(",")]
-    return key._replace(
-        keys=",".join(_character_to_key(one) if len(one) == 1 else one for one in written), shown=printable(written[0])
-    )
+    return key._replace(keys=",".join(_parted(keys)), shown=printable(keys.split(",")[0].strip()))
+
+
+def _parted(keys: str) -> list[str]:
+    """Keys as Textual spells them."""
+    return [_character_to_key(one) if len(one) == 1 else one for one in map(str.strip, keys.split(","))]
 
 
 def _lost(main: Sequence[Key], keymap: Mapping[str, str], where: str) -> Iterator[Problem]:
-    """The keys of the main screen that another one took: Textual gives a key to one binding only."""
-    taken = {one: key for key in main if _TABLES_OWN.get(key.id, key.id) in keymap for one in key.keys.split(",")}
-    for key in main:
-        for one in key.keys.split(","):
-            other = taken.get(one)
-            if other is not None and other.id != key.id:
-                what = f"The key {printable(one)} is {other.id} in [keys], and was {key.id}."
-                yield Problem(where, what, f"Give {key.id} another key there.")
+    """The keys of the main screen and of its table that another one took: a key does one thing only."""
+    everywhere = [(key.id, key.keys.split(","), _TABLES_OWN.get(key.id, key.id) in keymap) for key in main]
+    for move in MOVES:
+        name = move.id or ""
+        everywhere.append((name, _parted(keymap.get(name, move.key)), name in keymap))
+    taken = {one: name for name, keys, moved in everywhere if moved for one in keys}
+    for name, keys, _ in everywhere:
+        for one in keys:
+            other = taken.get(one, name)
+            if other != name:
+                what = f"The key {printable(one)} is {other} in [keys], and was {name}."
+                yield Problem(where, what, f"Give {name} another key there.")
 
 
 def _all_bindings() -> dict[str, Binding]:

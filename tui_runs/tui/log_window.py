@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import get_character_cell_size
 
 from tui_runs.analysis.log_text import LogLine, LogText, Piece, find_line
 from tui_runs.capabilities import LogPart, WithLogs
@@ -37,8 +37,8 @@ class Stretch(NamedTuple):
 
     @classmethod
     def of(cls, part: LogPart) -> Stretch:
-        """Lines of a part of a log, from the first that begins in it: it may begin in the middle of one."""
-        skipped = part.data.find(b"\n") + 1 if part.start else 0
+        """Lines of a part of a log, from the first that begins in it; where none does, the rest of the one it is of."""
+        skipped = part.data.find(b"\n", 0, len(part.data) - 1) + 1 if part.start else 0
         begin = part.start + skipped
         text = LogText(begin)
         return cls(begin, part.start + len(part.data), part.size, text.feed(part.data[skipped:]), text)
@@ -60,6 +60,11 @@ class LogWindow:
     def whole(self) -> bool:
         """Whether the end of the log is held, as far as is known."""
         return self.end >= self.size
+
+    @property
+    def full(self) -> bool:
+        """Whether lines are given up when as many bytes are taken in as are read at once."""
+        return self.end - self.begin + CHUNK > HELD_BYTES or len(self._lines) >= _HELD_LINES
 
     def append(self, part: LogPart) -> None:
         """Take in what follows; at the top lines are given up for it."""
@@ -91,15 +96,6 @@ class LogWindow:
         while kept > len(fresh) and self._lines[kept - 1].start >= most:
             kept -= 1
         if kept < len(self._lines):
-            self._give_up(kept)
-
-    def cut(self, size: int) -> None:
-        """The log was written anew from `size` on: give up what was there."""
-        kept = len(self._lines)
-        while kept and self._end_of(kept - 1) > size:
-            kept -= 1
-        self.size = size
-        if kept < len(self._lines) or self.end > size:
             self._give_up(kept)
 
     def _end_of(self, line: int) -> int:
@@ -147,24 +143,36 @@ def search(source: WithLogs, run_id: str, name: str, needle: str, at: int, *, up
     return Hit(None if place is None else first + place, on, part.size)
 
 
-def wrap(pieces: Sequence[Piece], width: int) -> list[tuple[Piece, ...]]:
-    """A line as rows of at most `width` terminal cells, at least one."""
+def wrap(pieces: Sequence[Piece], width: int) -> Iterator[tuple[Piece, ...]]:
+    """A line as rows of at most `width` terminal cells, at least one; those that are not asked for cost nothing."""
     if sum(len(text) for text, _ in pieces) <= width // 2:  # no character takes more than two cells
-        return [tuple(pieces)]
-    rows: list[tuple[Piece, ...]] = []
+        yield tuple(pieces)
+        return
     row: list[Piece] = []
     room = width
-    for piece, style in pieces:
-        text = piece
-        while cell_len(text) > room:
-            start = text[:room] if text.isascii() else set_cell_size(text, room)
-            if not text.startswith(start):  # a blank stands for half of a wide character
-                start = start[:-1]
-            if not start and not row:
-                start = text[:1]
-            rows.append((*row, (start, style)) if start else tuple(row))
-            row, room, text = [], width, text[len(start) :]
-        if text:
-            row.append((text, style))
-            room -= cell_len(text)
-    return [*rows, tuple(row)] if row or not rows else rows
+    for text, style in pieces:
+        begin = 0
+        while begin < len(text):
+            end, room = _fill(text, begin, room)
+            if end == begin and not row:  # a character that no row is wide enough for
+                end += 1
+            if end > begin:
+                row.append((text[begin:end], style))
+            if end < len(text):
+                yield tuple(row)
+                row, room = [], width
+            begin = end
+    yield tuple(row)
+
+
+def _fill(text: str, begin: int, room: int) -> tuple[int, int]:
+    """How far a text goes into so many cells, from a character on; and how many are left where all of it does."""
+    if text.isascii():
+        end = min(begin + room, len(text))
+        return end, room - (end - begin)
+    for place in range(begin, len(text)):
+        size = get_character_cell_size(text[place])
+        if size > room:
+            return place, 0
+        room -= size
+    return len(text), room

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -52,6 +53,7 @@ def prepare(source: WithArtifacts, run_id: str, path: str, program: Program) -> 
 
     Raises:
         ArtifactError: it cannot be read, is not in the run's own directory, or is too large to be copied.
+        ProgramError: there is no room for a copy.
     """
     if program == "pager" and isinstance(source, LocalArtifacts):
         return Opening(source.artifact_path(run_id, path))
@@ -60,12 +62,29 @@ def prepare(source: WithArtifacts, run_id: str, path: str, program: Program) -> 
         raise ArtifactError(
             f"{printable(path)} is larger than {file_size(MOST_COPIED)} and is not copied to be opened."
         )
-    folder = tempfile.TemporaryDirectory(prefix="tui-runs-")  # for its owner alone
     name = _ODD.sub("_", path.rpartition("/")[2])[-80:].lstrip(".-_") or "file"
-    copy = Path(folder.name, name)
-    copy.touch(0o600)
-    copy.write_bytes(content)
-    copy.chmod(0o400)
+    try:
+        return _copied(content, name)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ProgramError(f"A copy cannot be written: {why}.", "Make room in the temporary directory.") from None
+
+
+def _copied(content: bytes, name: str) -> Opening:
+    """A copy in a folder of its own.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="tui-runs-")  # for its owner alone
+    try:
+        copy = Path(folder.name, name)
+        copy.touch(0o600)
+        copy.write_bytes(content)
+        copy.chmod(0o400)
+    except OSError:
+        folder.cleanup()
+        raise
     return Opening(str(copy), folder)
 
 
@@ -93,17 +112,22 @@ def command(program: Program, environment: Mapping[str, str]) -> list[str]:
 
 
 def run(words: list[str], opening: Opening) -> None:
-    """Run the program in the terminal until it ends, and throw a copy away; the app must be suspended.
+    """Run the program in the terminal until it ends, and throw a copy away; in the main thread, the app suspended.
+
+    Ctrl-C is for the program: `less` ends with it what it follows. It reaches this process as well, where nothing comes
+    of it; it is not ignored, for the program would inherit that.
 
     Raises:
         ProgramError: it did not start, or said that it failed.
     """
+    before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         done = subprocess.run([*words, opening.path], check=False)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ProgramError(f"{printable(words[0])} did not start: {printable(said)}.") from None
     finally:
+        signal.signal(signal.SIGINT, before)
         discard(opening)
     if done.returncode > 0:
         raise ProgramError(f"{printable(os.path.basename(words[0]))} ended with exit code {done.returncode}.")

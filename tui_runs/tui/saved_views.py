@@ -22,12 +22,18 @@ from tui_runs.conditions import Order
 from tui_runs.display import encodable, printable
 from tui_runs.errors import ViewError
 from tui_runs.frames.catalog import RunKey
+from tui_runs.tui.panes import PANES
 from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
 from tui_runs.tui.whole_file import write_whole
 
 _LARGEST: Final = 1_000_000
 """Bytes of a file that is read as a view."""
+_CORRECT: Final = "Correct it, or save the view again."
 _LONGEST_NAME: Final = 80
+_LONGEST_FILE_NAME: Final = 255
+"""Bytes; file systems know no longer ones."""
+_WIDEST: Final = 400
+"""Terminal cells of a column: more than the characters of a cell that are looked at would be blank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,8 @@ def from_toml(text: str, where: str) -> SavedView:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ViewError(f"{where} is no TOML: {error}.", "Correct it, or save the view again.") from None
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits, tables a thousand deep
+        raise ViewError(f"{where} is no TOML: {error}.", _CORRECT) from None
     read = _Table(table, where)
     better: dict[str, Direction | None] = {}
     for key, way in read.mapping("better").items():
@@ -98,7 +104,11 @@ def from_toml(text: str, where: str) -> SavedView:
         columns=tuple(read.texts("columns")),
         lean=read.value("only_what_tells", False, bool),
         pinned=max(read.value("pinned", 1, int), 0),
-        widths={key: size for key, size in read.mapping("widths").items() if isinstance(size, int) and size > 0},
+        widths={
+            key: min(size, _WIDEST)
+            for key, size in read.mapping("widths").items()
+            if isinstance(size, int) and size > 0
+        },
         better=better,
         nested=read.value("nested", True, bool),
         group_by=tuple(read.texts("group_by")),
@@ -108,7 +118,11 @@ def from_toml(text: str, where: str) -> SavedView:
         for mark in read.value("marks", [], list)
         if isinstance(mark, dict) and {"source", "run_id"} <= mark.keys()
     )
-    return SavedView(view, marks, read.value("pane", "", str), read.mapping("compare"), read.mapping("charts"))
+    pane = read.value("pane", "", str)
+    compare = read.mapping("compare")
+    if "ignore" in compare:
+        compare["ignore"] = _Table(compare, f"{where}: compare").patterns("ignore")
+    return SavedView(view, marks, pane if pane in PANES else "", compare, read.mapping("charts"))
 
 
 def _order(text: str) -> Order:
@@ -126,7 +140,7 @@ class _Table:
         value = self._table.get(key, default)
         if not isinstance(value, kind):
             what = f"{self._where}: {key} is {type(value).__name__}, and should be {kind.__name__}."
-            raise ViewError(what, "Correct it, or save the view again.")
+            raise ViewError(what, _CORRECT)
         return value
 
     def mapping(self, key: str) -> dict[str, Any]:
@@ -134,6 +148,16 @@ class _Table:
 
     def texts(self, key: str) -> list[str]:
         return [str(value) for value in self.value(key, [], list)]
+
+    def patterns(self, key: str) -> list[str]:
+        patterns = self.texts(key)
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except (re.error, OverflowError, RecursionError) as error:
+                what = f"{self._where}: {key} has {printable(pattern)!r}, which is no regular expression: {error}."
+                raise ViewError(what, _CORRECT) from None
+        return patterns
 
 
 class ViewStore:
@@ -161,7 +185,11 @@ class ViewStore:
         """
         if not name.strip() or len(name) > _LONGEST_NAME:
             raise ViewError("A view needs a name of 1 to 80 characters.", "Type another one.")
-        return self.directory / f"{quote(name.strip(), safe=' ')}.toml"
+        file = f"{quote(name.strip(), safe=' ')}.toml"
+        if len(file) > _LONGEST_FILE_NAME:
+            what = "The name is too long for a file, where a character beyond ASCII takes 6 to 12 bytes."
+            raise ViewError(what, "Type a shorter one.")
+        return self.directory / file
 
     def names(self) -> list[str]:
         """The names of the views, in reading order; none where nothing was saved yet, or the directory is not read."""
@@ -194,9 +222,17 @@ class ViewStore:
         return path
 
     def delete(self, name: str) -> None:
-        """Remove a view; one that is not there is left alone."""
-        with suppress(OSError):
-            self.path(name).unlink()
+        """Remove a view; one that is not there is left alone.
+
+        Raises:
+            ViewError: it cannot be removed.
+        """
+        path = self.path(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            what = f"{printable(str(path))} cannot be removed: {(error.strerror or str(error)).lower()}."
+            raise ViewError(what, "See that the directory is yours.") from None
 
 
 def load_view(path: Path) -> SavedView:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui_runs.analysis.columns import split_aggregate
+from tui_runs.conditions import Order
+from tui_runs.errors import UsageError
 from tui_runs.frames.catalog import Catalog, RunKey
-from tui_runs.frames.selection import known_columns
+from tui_runs.frames.lookup import KINDS
+from tui_runs.frames.selection import column_named, known_columns
 from tui_runs.tui.charts.settings import from_settings, to_settings
 from tui_runs.tui.comparing import Comparing
 from tui_runs.tui.figures import state as figure_state
@@ -78,10 +82,7 @@ def known_part(view: RunsView, known: Collection[str]) -> tuple[RunsView, list[s
         view: perhaps of another store.
         known: the columns that there are.
     """
-
-    def is_known(name: str) -> bool:
-        return name in NOT_IN_CATALOG or split_aggregate(name)[1] in known
-
+    is_known = partial(_is_known, known=known)
     strange = [
         name for name in (*view.columns, *view.group_by, *(one.column for one in view.sort)) if not is_known(name)
     ]
@@ -93,6 +94,34 @@ def known_part(view: RunsView, known: Collection[str]) -> tuple[RunsView, list[s
         group_by=tuple(filter(is_known, view.group_by)),
     )
     return kept, list(dict.fromkeys(strange))
+
+
+def _is_known(name: str, known: Collection[str]) -> bool:
+    return name in NOT_IN_CATALOG or split_aggregate(name)[1] in known
+
+
+def named_here(view: RunsView, catalog: Catalog) -> tuple[RunsView, list[str]]:
+    """A view with the columns that a person meant, and a sentence for each that is not here, or is not the only one.
+
+    Args:
+        view: its columns as they were typed: `lr` where only `params.lr` can be meant.
+        catalog: which columns there are.
+    """
+    known, mistakes = known_columns(catalog), dict[str, None]()
+
+    def here(name: str) -> str:
+        if _is_known(name, known):
+            return name
+        try:
+            return column_named(catalog, name)
+        except UsageError as error:
+            mistakes[f"{error.message} {error.remedy}"] = None
+            # What is named in full may be logged later.
+            return name if name.partition(".")[0] in KINDS else ""
+
+    columns = tuple(filter(None, map(here, view.columns)))
+    sort = tuple(Order(name, one.descending) for one in view.sort if (name := here(one.column)))
+    return replace(view, columns=columns, sort=sort or NEWEST_FIRST), list(mistakes)
 
 
 def _here(mark: RunKey, catalog: Catalog) -> RunKey | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,21 +14,15 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OSError: it cannot be written; nothing is left behind, and what was there is there.
     """
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
-        part = Path(file.name)
+    part = path.parent / f".{secrets.token_hex(8)}.part"
+    # Not by `tempfile`, whose files are for their owner alone: so the system itself applies the umask, which nobody can
+    # ask for without changing it for all threads.
+    with part.open("xb") as file:
         try:
             file.write(data)
             file.flush()
-            part.chmod(0o666 & ~_umask())
             os.replace(part, path)
         except OSError:
             with suppress(OSError):
                 part.unlink()
             raise
-
-
-def _umask() -> int:
-    """What a file of the user's is not to be; a temporary file is for its owner alone."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -52,6 +52,11 @@ def read_preview(source: WithArtifacts, run_id: str, path: str, size: int | None
         ArtifactError: it cannot be read.
     """
     content = source.read_artifact(run_id, path, MOST_BYTES)
+    whole = len(content) < MOST_BYTES or len(content) == size
+    if whole:
+        size = len(content)  # whatever it was when it was listed
+    elif size is not None and size < len(content):
+        size = None  # it has grown since
     kind = image_kind(content)
     if kind is not None:
         found = _whole(source, run_id, path, content, size, f"{kind} image")
@@ -66,9 +71,8 @@ def read_preview(source: WithArtifacts, run_id: str, path: str, size: int | None
         return found if isinstance(found, TextPreview) else _of_whole(found)
     if path.lower().endswith(".safetensors"):
         return _weights(source, run_id, path, content, size)
-    whole = len(content) < MOST_BYTES if size is None else len(content) >= size
     if content.startswith(b"\x1f\x8b"):
-        return _unpacked(path, content, size)
+        return _unpacked(path, content, size, whole=whole)
     return preview(path, content, size, whole=whole)
 
 
@@ -141,7 +145,7 @@ def _weights(source: WithArtifacts, run_id: str, path: str, content: bytes, size
     return preview_safetensors(content, size)
 
 
-def _unpacked(path: str, content: bytes, size: int | None) -> Preview:
+def _unpacked(path: str, content: bytes, size: int | None, *, whole: bool) -> Preview:
     """What is in a gzip file, by the name that it has without its ending."""
     from tui_runs.tui.previews.binaries import unpacked  # noqa: PLC0415  as above
 
@@ -151,7 +155,7 @@ def _unpacked(path: str, content: bytes, size: int | None) -> Preview:
         return TextPreview(packed, note="It is damaged and cannot be unpacked.")
     data, complete = found
     inner = path[: -len(".gz")] if path.lower().endswith(".gz") else path
-    shown = preview(inner, data, None, whole=complete)
+    shown = preview(inner, data, None, whole=complete and whole)
     return shown._replace(title=f"{packed}: {shown.title}")
 
 

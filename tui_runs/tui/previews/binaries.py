@@ -24,6 +24,8 @@ _MOST_MEMBERS_BYTES: Final = 1 << 20
 _SHOWN_VALUES: Final = 60
 _INSPECTED: Final = 100
 """Members of an archive of arrays whose headers are read."""
+_ARRAY_HEADER_BYTES: Final = 1 << 16
+"""Bytes of a member that are unpacked for its header: NumPy itself reads none that is longer than 10,000."""
 _LARGEST: Final = 1 << 63
 
 
@@ -148,17 +150,19 @@ def preview_archive(content: bytes) -> TablePreview | TextPreview:
     end = content.rfind(b"PK\5\6", max(0, len(content) - (1 << 16) - 22))
     if end < 0 or end + 22 > len(content):
         return TextPreview("ZIP archive", note="It is cut off or damaged: the list of its members is not at its end.")
-    (listed,) = struct.unpack_from("<I", content, end + 12)
-    if listed > _MOST_MEMBERS_BYTES:
-        return TextPreview("ZIP archive", note=f"It has too many members to list them: {file_size(listed)} of names.")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(_Archive(content)) as archive:
             members = archive.infolist()
             names = [member.filename for member in members]
             arrays = bool(names) and all(name.endswith(".npy") for name in names)
+            unknown = (None, None) if arrays else ()
             rows = [
-                [member.filename, *(_described(archive, member) if arrays else ()), f"{member.file_size:,}"]
-                for member in members[:MOST_ROWS]
+                [
+                    member.filename,
+                    *(_described(archive, member) if arrays and at < _INSPECTED else unknown),
+                    f"{member.file_size:,}",
+                ]
+                for at, member in enumerate(members[:MOST_ROWS])
             ]
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, UnicodeError, struct.error) as error:
         return TextPreview("ZIP archive", note=f"It cannot be read: {_said(error)}.")
@@ -174,11 +178,26 @@ def preview_archive(content: bytes) -> TablePreview | TextPreview:
     return table_of(title, ["name", *(["dtype", "shape"] if arrays else []), "bytes"], rows, note)
 
 
+class _Archive(io.BytesIO):
+    """An archive whose list of members is not read where it is too long.
+
+    The list is read at once, and nothing else is that is as long. How long it is says one of several records: which of
+    them is believed is up to `zipfile`.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if len(data) > _MOST_MEMBERS_BYTES:
+            raise ValueError(f"it has too many members to list them, {file_size(len(data))} of names")
+        return data
+
+
 def _described(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[str | None, str | None]:
     """Type and shape of an array, of which no more is unpacked than its header."""
     try:
         with archive.open(member) as file:
-            shape, _, dtype = _array_header(file)
+            # NumPy would read as many bytes as the header says that it has, before it looks whether that can be.
+            shape, _, dtype = _array_header(io.BytesIO(file.read(_ARRAY_HEADER_BYTES)))
     except Exception as error:  # as above, and the archive may be damaged there, too
         return f"unreadable: {_said(error)[:60]}", None
     return _dtype(dtype), _shape(shape)
@@ -188,12 +207,18 @@ def unpacked(content: bytes, limit: int) -> tuple[bytes, bool] | None:
     """The beginning of what a gzip file holds, and whether that is all of it; None where it is damaged.
 
     Args:
-        content: its beginning.
+        content: its beginning; it may have several members, one after the other, as logs have that were appended to.
         limit: bytes at most, however well they were packed.
     """
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        data = unpacker.decompress(content, limit)
-    except zlib.error:
-        return None
-    return data, unpacker.eof and not unpacker.unconsumed_tail
+    parts: list[bytes] = []
+    room, rest, ended = limit, content, True
+    while rest and room and ended:
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            part = unpacker.decompress(rest, room)
+        except zlib.error:
+            return (b"".join(parts), False) if parts else None
+        parts.append(part)
+        room -= len(part)
+        rest, ended = unpacker.unused_data.lstrip(b"\0"), unpacker.eof  # members may be filled up with zeros
+    return b"".join(parts), ended and not rest

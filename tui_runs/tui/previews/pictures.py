@@ -13,6 +13,7 @@ import io
 import itertools
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.color import Color
@@ -150,11 +151,11 @@ def preview_picture(content: bytes, kind: str) -> PicturePreview | TextPreview:
             image.draft("RGB", _HELD)
             held = _eight_bits(image)
             held.thumbnail(_HELD, reducing_gap=2.0)
-            return PicturePreview(title, ImageOps.exif_transpose(held))
-    except (OSError, ValueError, SyntaxError, EOFError, ZeroDivisionError, MemoryError, OverflowError) as error:
+    except Exception as error:  # each way in which a file can be damaged has an error of its own
         return TextPreview(f"{kind} image · {file_size(len(content))}", note=_why_not(error))
-    except (Pillow.DecompressionBombError, TypeError, KeyError, IndexError, AttributeError) as error:
-        return TextPreview(f"{kind} image · {file_size(len(content))}", note=_why_not(error))
+    with suppress(Exception):  # as above; who cannot tell which side is up still sees the image
+        held = ImageOps.exif_transpose(held)
+    return PicturePreview(title, held)
 
 
 def _why_not(error: Exception) -> str:

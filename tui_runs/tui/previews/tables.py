@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from tui_runs.analysis.log_text import Piece
 from tui_runs.display import MISSING, clip, file_size, printable
 from tui_runs.export.text_table import cells_of
 from tui_runs.tui.previews.page import Page, Room
-
-if TYPE_CHECKING:
-    import polars as pl
 
 MOST_ROWS: Final = 500
 MOST_COLUMNS: Final = 100
@@ -21,8 +23,8 @@ _WIDEST: Final = 40
 """Cells of a column at most, but in a table of few columns."""
 _LONGEST_CELL: Final = 400
 """Characters of a value that are looked at."""
-_LISTED: Final = 8
-"""Values of a list that are shown."""
+_PARQUET_SECONDS: Final = 10
+"""How long the first rows of a Parquet file may take."""
 
 
 class TablePreview(NamedTuple):
@@ -141,46 +143,39 @@ def preview_csv(path: str, text: str, size: int | None, *, whole: bool) -> Table
 def preview_parquet(content: bytes) -> TablePreview | str:
     """The first rows of a Parquet file, or why there are none.
 
+    It is decoded in another process: polars ends its own on some damaged files, and is verbose about others.
+
     Args:
         content: all of it.
     """
-    import polars as pl  # noqa: PLC0415  here with the rest that only some files need
-
+    script = str(Path(__file__).with_name("parquet_rows.py"))
+    command = [sys.executable, "-P", script, str(MOST_ROWS), str(MOST_COLUMNS), str(_LONGEST_CELL)]
+    environment = {**os.environ, "POLARS_MAX_THREADS": "1"}  # 500 rows; each thread has a stack of its own
     try:
-        lazy = pl.scan_parquet(io.BytesIO(content))
-        schema = lazy.collect_schema()
-        height = int(lazy.select(pl.len()).collect().item())
-        names = schema.names()
-        shown = names[:MOST_COLUMNS]
-        frame = lazy.head(MOST_ROWS).select(_as_text(at, schema[name]) for at, name in enumerate(shown)).collect()
-    except (Exception, pl.exceptions.PanicException) as error:  # what a damaged file makes polars do, nobody foresees
-        return f"This Parquet file cannot be read: {printable(str(error).splitlines()[0] if str(error) else '?')[:200]}"
+        done = subprocess.run(
+            command,
+            input=content,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            timeout=_PARQUET_SECONDS,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        return f"This Parquet file cannot be read: that took more than {_PARQUET_SECONDS} s."
+    except (OSError, subprocess.CalledProcessError):
+        return "This Parquet file cannot be read."
+    found = json.loads(done.stdout)
+    if "error" in found:
+        return f"This Parquet file cannot be read: {printable(found['error'].partition(chr(10))[0])[:200]}"
+    height, names, right = found["height"], found["names"], found["right"]
     notes = [f"the first {MOST_ROWS:,} of {height:,} rows"] if height > MOST_ROWS else []
     if len(names) > MOST_COLUMNS:
         notes.append(f"{MOST_COLUMNS} of {len(names):,} columns")
-    rows = list(frame.iter_rows())
     title = f"Parquet · {_count(height, 'row')}, {_count(len(names), 'column')} · {file_size(len(content))}"
-    cells = [[MISSING if value is None else _cell(value) for value in row] for row in rows]
-    right = [schema[name].is_numeric() for name in shown]
-    return TablePreview(title, [_cell(name) for name in shown], cells, right, f"… {', '.join(notes)}" if notes else "")
-
-
-def _as_text(place: int, dtype: pl.DataType) -> pl.Expr:
-    """A column as texts that are not long."""
-    import polars as pl  # noqa: PLC0415  as above
-
-    column = pl.nth(place)
-    if isinstance(dtype, pl.List | pl.Array):
-        some = column if isinstance(dtype, pl.List) else column.arr.to_list()
-        text = some.list.head(_LISTED).map_elements(lambda values: str(values.to_list()), pl.String)
-        return text
-    if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
-        return column.cast(pl.String).str.slice(0, _LONGEST_CELL)
-    if isinstance(dtype, pl.Binary):
-        return column.bin.head(16).bin.encode("hex")
-    if dtype.is_nested() or isinstance(dtype, pl.Object):
-        return column.map_elements(str, pl.String)
-    return column.cast(pl.String)
+    cells = [[MISSING if value is None else _cell(value) for value in row] for row in found["rows"]]
+    titles = [_cell(name) for name in names[: len(right)]]
+    return TablePreview(title, titles, cells, right, f"… {', '.join(notes)}" if notes else "")
 
 
 def _count(number: int, noun: str) -> str:

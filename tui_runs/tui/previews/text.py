@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +41,7 @@ _LANGUAGES: Final = {
     "patch": ("patch", "pygments.lexers.diff:DiffLexer"),
 }
 """What files are by the ends of their names, and the lexer that knows where their words begin."""
-_NAMES: Final = {"MLmodel": "yaml", "conda.yaml": "yaml"}
+_NAMES: Final = {"MLmodel": "yaml"}
 _STYLES: Final = (
     ("Name.Tag", "key"),
     ("Name.Attribute", "key"),
@@ -68,18 +69,13 @@ def as_text(content: bytes, *, whole: bool) -> str | None:
         content: the beginning of a file, UTF-8 or UTF-16 with a mark.
         whole: nothing follows. Else the last character may be cut in two.
     """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) and not content.startswith(b"\xff\xfe\0\0"):
-        try:
-            return content[: len(content) & ~1].decode("utf-16")
-        except UnicodeDecodeError:
-            return None
-    if b"\0" in content:
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff")) and not content.startswith(b"\xff\xfe\0\0")
+    if b"\0" in content and not wide:
         return None
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        cut = not whole and error.start >= len(content) - 3
-        return content[: error.start].decode("utf-8-sig") if cut else None
+        return codecs.getincrementaldecoder("utf-16" if wide else "utf-8-sig")().decode(content, final=whole)
+    except UnicodeDecodeError:
+        return None
 
 
 def preview_text(path: str, text: str, held: int, size: int | None, *, whole: bool) -> TextPreview:
@@ -97,16 +93,23 @@ def preview_text(path: str, text: str, held: int, size: int | None, *, whole: bo
     kind, lexer = _LANGUAGES.get(ending, ("text", ""))
     if ending in ("json", "ipynb"):
         text = laid_out(text)
-    lines = text.splitlines()
+    lines = _lines(text)
     shown = [_line(line) for line in lines[:_MOST_LINES]]
     title = f"{kind} · {file_size(size if size is not None else held)}"
-    note = ""
-    if not whole:
-        of = f" of {file_size(size)}" if size is not None else ""
-        note = f"… the first {file_size(held)}{of}, {len(shown):,} lines"
-    elif len(lines) > _MOST_LINES:
+    note, of = "", f" of {file_size(size)}" if size is not None else ""
+    if len(lines) > _MOST_LINES and whole:
         note = f"… the first {_MOST_LINES:,} of {len(lines):,} lines"
+    elif len(lines) > _MOST_LINES:
+        note = f"… the first {_MOST_LINES:,} lines{of}"
+    elif not whole:
+        note = f"… the first {file_size(held)}{of}, {len(lines):,} lines"
     return TextPreview(title, _coloured(shown, lexer), note)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as editors see them; `str.splitlines` breaks at form feeds and separators too, and swallows them."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def _line(line: str) -> str:
@@ -122,7 +125,7 @@ def laid_out(text: str) -> str:
 
     Token by token, so that neither depth nor size matters, and what is broken or cut off is laid out as far as it goes.
     """
-    if max(map(len, text.splitlines()), default=0) <= _LONG_LINE and "\n" in text.strip():
+    if max(map(len, _lines(text)), default=0) <= _LONG_LINE and "\n" in text.strip():
         return text
     parts: list[str] = []
     depth, opened = 0, False

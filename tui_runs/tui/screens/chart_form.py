@@ -61,11 +61,13 @@ class ChartForm(ModalScreen[ChartState | None]):
         super().__init__()
         self._asked, self._now = asked, now
         self._begun = written(asked, asked.metric)
+        self._keys = {**{printable(metric).strip(): metric for metric in asked.metrics}, "": ""}
+        """The metrics by what stands in the field for them."""
 
     def compose(self) -> ComposeResult:
         """Title, fields, what is wrong, keys."""
-        begun = asdict(self._begun)
-        metrics = SuggestFromList(self._asked.metrics, case_sensitive=False)
+        begun = {**asdict(self._begun), "metric": printable(self._begun.metric).strip()}
+        metrics = SuggestFromList([shown for shown in self._keys if shown], case_sensitive=False)
         with Vertical(classes="dialog"):
             yield Static("Limits", classes="dialog-title", markup=False)
             for name, (label, hint) in _FIELDS.items():
@@ -87,8 +89,9 @@ class ChartForm(ModalScreen[ChartState | None]):
     def _show_limits_of(self, event: Input.Changed) -> None:
         """The limits of another chart, unless some were typed already."""
         event.stop()
-        metric, shown = event.value.strip(), (self._field("y_from").value, self._field("y_to").value)
-        if (metric and metric not in self._asked.metrics) or shown != (self._begun.y_from, self._begun.y_to):
+        metric = self._keys.get(event.value.strip())
+        shown = self._field("y_from").value, self._field("y_to").value
+        if metric is None or shown != (self._begun.y_from, self._begun.y_to):
             return
         self._begun = written(self._asked, metric)
         self._field("y_from").value, self._field("y_to").value = self._begun.y_from, self._begun.y_to
@@ -96,7 +99,9 @@ class ChartForm(ModalScreen[ChartState | None]):
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
         event.stop()
-        form = LimitsForm(**{name: self._field(name).value for name in _FIELDS})
+        fields = {name: self._field(name).value for name in _FIELDS}
+        metric = fields["metric"].strip()
+        form = LimitsForm(**{**fields, "metric": self._keys.get(metric, metric)})
         try:
             self.dismiss(read(form, self._asked, self._now))
         except FieldError as mistake:

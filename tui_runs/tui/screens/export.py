@@ -46,11 +46,17 @@ class ExportScreen(ModalScreen[None]):
     ]
 
     class Done(Message):
-        """It was written, or could not be."""
+        """It was written, or could not be.
 
-        def __init__(self, says: str, *, failed: bool = False) -> None:
+        Args:
+            says: what came of it.
+            failed: nothing was written.
+            copied: what is to go to the clipboard.
+        """
+
+        def __init__(self, says: str, *, failed: bool = False, copied: str = "") -> None:
             super().__init__()
-            self.says, self.failed = says, failed
+            self.says, self.failed, self.copied = says, failed, copied
 
     def __init__(self, choices: Mapping[str, Callable[[], Exported]], first: int = 0) -> None:
         super().__init__()
@@ -84,7 +90,7 @@ class ExportScreen(ModalScreen[None]):
         exported = self._choices[name]()
         text = event.value.strip()
         if not text:
-            self._copy(exported)
+            self.run_worker(lambda: self._copy(exported), thread=True, exclusive=True)
             return
         path = Path(text).expanduser()
         try:
@@ -110,11 +116,10 @@ class ExportScreen(ModalScreen[None]):
     def _copy(self, exported: Exported) -> None:
         text = render(exported, "markdown").decode()
         if len(text) > _MOST_COPIED:
-            self._say("That is more than a terminal takes for the clipboard; give a file.", failed=True)
-            return
-        self.app.copy_to_clipboard(text)
-        self._say("Copied as Markdown.")
-        self.dismiss()
+            says = "That is more than a terminal takes for the clipboard; give a file."
+            self.post_message(self.Done(says, failed=True))
+        else:
+            self.post_message(self.Done("Copied as Markdown.", copied=text))
 
     def _say(self, text: str, *, failed: bool = False) -> None:
         self.notify(printable(text), severity="warning" if failed else "information", markup=False)
@@ -122,6 +127,8 @@ class ExportScreen(ModalScreen[None]):
     @on(Done)
     def _done(self, event: Done) -> None:
         event.stop()
+        if event.copied:
+            self.app.copy_to_clipboard(event.copied)
         self._say(event.says, failed=event.failed)
         if not event.failed:
             self.dismiss()

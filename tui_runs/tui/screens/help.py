@@ -14,13 +14,14 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui_runs.tui.keymap import shown_keys, spell
 from tui_runs.tui.widgets.diff_view import DiffView
 from tui_runs.tui.widgets.figures_pane import FiguresPane
 from tui_runs.tui.widgets.file_tree import FileTree
 from tui_runs.tui.widgets.files_pane import FilesPane
 from tui_runs.tui.widgets.filter_bar import FilterInput
 from tui_runs.tui.widgets.frame_table import MOVES, FrameTable
-from tui_runs.tui.widgets.log_view import LogView
+from tui_runs.tui.widgets.log_pane import LogPane
 
 if TYPE_CHECKING:
     from tui_runs.tui.app import TuiRunsApp
@@ -35,23 +36,6 @@ _GROUPS = {
     "app": "Program",
 }
 _MOUSE = "esc closes · the mouse works too: a click on a title sorts, one at the left edge marks"
-_SPELT = {
-    "slash": "/",
-    "question_mark": "?",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "plus": "+",
-    "minus": "-",
-    "equals_sign": "=",
-    "comma": ",",
-    "full_stop": ".",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "left_parenthesis": "(",
-    "right_parenthesis": ")",
-}
-
-
 _WIDE: Final = 150
 """Columns of a terminal in which two lists of keys stand beside each other."""
 _ELSEWHERE: Final = {
@@ -61,7 +45,7 @@ _ELSEWHERE: Final = {
         *FileTree.BINDINGS[-2:],
         *FilesPane.BINDINGS,
     ],
-    "In the log": [binding for binding in LogView.BINDINGS if binding not in MOVES],
+    "In the log": LogPane.BINDINGS,
     "In parallel coordinates": FiguresPane.BINDINGS,
     "In the comparison": [binding for binding in DiffView.BINDINGS if binding not in MOVES],
 }
@@ -105,11 +89,12 @@ class HelpScreen(ModalScreen[None]):
         found = []
         for group, title in _GROUPS.items():
             of_group = [key for key in self.app.main_keys if key.id.split(".")[0] == group]
-            lines = [(key.spelt if key.shown else _spell(key.keys), key.says) for key in of_group]
+            lines = [(key.spelt if key.shown else spell(key.keys), key.says) for key in of_group]
             found.append(self._section(title, lines))
         for title, bindings in _ELSEWHERE.items():
             own = [one for one in bindings if isinstance(one, Binding)]
-            found.append(self._section(title, [(_spell(one.key), one.tooltip or one.description) for one in own]))
+            lines = [(shown_keys(one, self.app), one.tooltip or one.description) for one in own]
+            found.append(self._section(title, lines))
         return found
 
     def _section(self, title: str, lines: Sequence[tuple[str, str]]) -> Table:
@@ -122,7 +107,3 @@ class HelpScreen(ModalScreen[None]):
             section.add_row(Text(spelt), Text(says))
         section.add_row()
         return section
-
-
-def _spell(keys_of: str) -> str:
-    return " ".join(_SPELT.get(key, key) for key in keys_of.split(","))

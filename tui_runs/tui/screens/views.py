@@ -144,7 +144,10 @@ class ViewsScreen(ModalScreen[None]):
             name = self._names[place]
 
             def delete() -> None:
-                self._store.delete(name)
+                try:
+                    self._store.delete(name)
+                except ViewError as error:
+                    self.post_message(self.Done(f"{error.message} {error.remedy}", failed=True))
                 self.post_message(self.Listed(self._store.names()))
 
             self.run_worker(delete, thread=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import ClassVar, Final, NamedTuple
 
 from rich.text import Text
@@ -13,6 +15,7 @@ from textual.widgets.tree import TreeNode
 
 from tui_runs.capabilities import Artifacts
 from tui_runs.display import file_size, printable
+from tui_runs.local_files import ENTRY_LIMIT
 
 _LOGGED: Final = re.compile(r"(.+?)_(\d+)_[0-9a-f]{8,}(?:_\d+)?(\.\w+)")
 """How W&B names what was logged under a key at a step: loss_map_120_5f0c0de5a1.png."""
@@ -174,18 +177,24 @@ class FileTree(Tree[Entry]):
 
     # --- what was logged over steps -------------------------------------------------------------------------------
 
-    def series(self) -> list[TreeNode[Entry]]:
-        """The files beside the one under the cursor whose names differ in their numbers only, in order of these."""
+    @property
+    def in_series(self) -> bool:
+        """Whether there are other files beside the one under the cursor whose names differ in their numbers only."""
+        return next(islice(self._series(), 1, None), None) is not None
+
+    def _series(self) -> Iterator[TreeNode[Entry]]:
+        """The file under the cursor and those others."""
         here = self.cursor_node
         if here is None or here.data is None or here.data.directory or here.parent is None:
-            return []
+            return
         wanted = _key_of(here.data.name)
-        beside = [node for node in here.parent.children if node.data and not node.data.directory]
-        return sorted((one for one in beside if _key_of(_name(one)) == wanted), key=lambda one: _steps_of(_name(one)))
+        for node in here.parent.children:
+            if node.data and not node.data.directory and _key_of(node.data.name) == wanted:
+                yield node
 
     def step(self, by: int) -> None:
         """Go to the same picture, or whatever it is, at another step."""
-        series = self.series()
+        series = sorted(self._series(), key=lambda one: _steps_of(_name(one)))
         at = next((at for at, node in enumerate(series) if node is self.cursor_node), None)
         if at is not None and 0 <= at + by < len(series):
             self.move_cursor(series[at + by])
@@ -195,6 +204,7 @@ def _name(node: TreeNode[Entry]) -> str:
     return node.data.name if node.data else ""
 
 
+@lru_cache(ENTRY_LIMIT)  # asked for at every move of the cursor, of all files beside it
 def _key_of(name: str) -> str:
     logged = _LOGGED.fullmatch(name)
     return f"{logged[1]}_#{logged[3]}" if logged else _NUMBER.sub("#", name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult, SuspendNotSupported
@@ -17,6 +17,7 @@ from tui_runs.capabilities import Artifacts, LocalArtifacts, WithArtifacts
 from tui_runs.display import printable
 from tui_runs.errors import TuiRunsError
 from tui_runs.frames.catalog import RunKey
+from tui_runs.tui.keymap import shown_keys
 from tui_runs.tui.opening import Opening, Program, ProgramError, command, discard, prepare, run
 from tui_runs.tui.previews import read_preview
 from tui_runs.tui.previews.page import Page, Preview, Room, TextPreview
@@ -24,13 +25,27 @@ from tui_runs.tui.widgets.bars import Bar, Piece
 from tui_runs.tui.widgets.file_tree import Entry, FileTree
 from tui_runs.tui.widgets.preview_view import PreviewView
 
+if TYPE_CHECKING:
+    from tui_runs.tui.app import TuiRunsApp
+
 _LONGEST_ADDRESS: Final = 60
 _NARROW: Final = 100
+_HINTS: Final = (
+    (("files.step_before", "files.next_step"), "other steps"),
+    (("files.copy_path",), "copy path"),
+    (("files.pager",), "$PAGER"),
+    (("files.editor",), "$EDITOR, a copy"),
+    (("files.find",), "find"),
+    (("files.wrap",), "wrap"),
+)
+"""What the last line says, and the keys that do it."""
 _Answer = TypeVar("_Answer")
 
 
 class FilesPane(Vertical):
     """Shows the files of one run; what it needs it asks for by messages."""
+
+    app: TuiRunsApp
 
     DEFAULT_CSS = """
     FilesPane {
@@ -140,15 +155,14 @@ class FilesPane(Vertical):
         self.view.show_page("", self._preview.page(self._room))
 
     def _show_keys(self) -> None:
-        pieces = []
-        hints = [
-            ("enter", "look", ""), ("y", "copy path", "copy_path"), ("o", "$PAGER", "open_with('pager')"),
-            ("e", "$EDITOR, a copy", "open_with('editor')"), ("/", "find", "find"), ("w", "wrap", "wrap"),
-        ]  # fmt: skip
-        if len(self.file_tree.series()) > 1:
-            hints.insert(1, ("[ ]", "other steps", "step(1)"))
-        for key, says, action in hints:
-            pieces += [Piece(key, "key", action), Piece(f" {says}   ", "muted", action)]
+        pieces = [Piece("enter", "key"), Piece(" look   ", "muted")]
+        bindings = {one.id: one for one in self.BINDINGS if isinstance(one, Binding)}
+        for ids, says in _HINTS:
+            if "files.next_step" in ids and not self.file_tree.in_series:
+                continue
+            keys = " ".join(shown_keys(bindings[name], self.app) for name in ids)
+            action = bindings[ids[-1]].action
+            pieces += [Piece(keys, "key", action), Piece(f" {says}   ", "muted", action)]
         self.query_one("#files-keys", Bar).show(pieces)
 
     @on(Bar.Pressed)
@@ -317,6 +331,9 @@ class FilesPane(Vertical):
         )
 
     def _open(self, words: list[str], opening: Opening) -> None:
+        following = self.app.following
+        # Nobody takes messages until the program ends: the readers are to hold what they have, not to pile it up.
+        self.app.follow(False)
         try:
             with self.app.suspend():
                 try:
@@ -326,6 +343,8 @@ class FilesPane(Vertical):
         except SuspendNotSupported:
             discard(opening)
             self._complain(ProgramError("Another program cannot have the screen here.", "Open the file elsewhere."))
+        finally:
+            self.app.follow(following)
         self.view.show_again()
 
 

@@ -76,7 +76,7 @@ class LogPane(Vertical):
         self._polls = 0
         self._following = True
         self._searching = self._moved_meanwhile = False
-        self._said = ""
+        self._said = self._error = ""
 
     def compose(self) -> ComposeResult:
         """The lines, and a field to search them."""
@@ -109,7 +109,8 @@ class LogPane(Vertical):
         self._clear(sentence)
 
     def _clear(self, sentence: str) -> None:
-        self._window, self._take, self._searching, self._said = None, None, False, ""
+        self._window, self._take, self._searching = None, None, False
+        self._said = self._error = ""
         self.view.empty_message = sentence
         self.view.show_lines(())
         self._show_title()
@@ -131,7 +132,7 @@ class LogPane(Vertical):
             parts.append(file_size(self._window.size))
             following = self._following and self.view.at_end and self._window.whole
             parts.append("at its end, following" if following else "holding still")
-        self.view.show_title(" · ".join([*parts, self._said] if self._said else parts))
+        self.view.show_title(" · ".join([*parts, *filter(None, (self._said, self._error))]))
 
     # --- questions and answers ------------------------------------------------------------------------------------
 
@@ -149,11 +150,14 @@ class LogPane(Vertical):
             return
         self._take = None
         if not isinstance(answer, TuiRunsError):
+            if self._error:
+                self._error = ""
+                self._show_title()
             take(answer)
         elif self._window is None:
             self.say(f"{answer.message} {answer.remedy}")
         else:
-            self._searching, self._said = False, answer.message
+            self._searching, self._said, self._error = False, "", answer.message
             self._show_title()
         if self._moved_meanwhile and self._take is None:
             self._fetch_around()
@@ -163,7 +167,7 @@ class LogPane(Vertical):
         return lambda source: source.read_log(run_id, name, start, limit)
 
     def _take_logs(self, logs: Sequence[LogFile]) -> None:
-        self._logs = tuple(logs)
+        self._logs, self._chosen = tuple(logs), min(self._chosen, max(len(logs) - 1, 0))
         if logs:
             self._open(-CHUNK)
         else:
@@ -182,7 +186,7 @@ class LogPane(Vertical):
             self._window = LogWindow(stretch)
             self._show_lines()
             if row is None:
-                self.view.move_cursor(row=len(stretch.lines) * CHUNK if start < 0 else 0)
+                self.view.move_cursor(row=self.view.frame.height if start < 0 else 0)
             else:
                 self.view.move_cursor(key=row)
             self._show_title()
@@ -206,14 +210,9 @@ class LogPane(Vertical):
         window = self._window
         if window is None:
             return
-        if part.size < window.end:
-            window.cut(part.size)
-            if window.end <= window.begin:
-                self._open(-CHUNK)
-                return
-            self._ask_later()
-            return
-        if part.data:
+        if part.size < window.end:  # the log was written anew
+            self._open(-CHUNK)
+        elif part.data:
             following = self.view.at_end
             window.append(part)
             self._show_lines()
@@ -245,9 +244,11 @@ class LogPane(Vertical):
         self._moved_meanwhile = self._take is not None
         if window is None or self._moved_meanwhile:
             return
-        if self.view.near_top and window.begin > 0 and not self.view.at_end:
+        at_end = self.view.at_end
+        # At the end, lines are given up at the top for those that come: to ask for more there would never end.
+        if self.view.near_top and window.begin > 0 and not (at_end and window.full):
             self._ask_earlier(window.begin)
-        elif self.view.at_end and not window.whole:
+        elif at_end and not window.whole:
             self._ask_later()
         self._show_title()
 

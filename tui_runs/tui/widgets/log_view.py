@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import polars as pl
+from rich.cells import cell_len
 from textual.binding import BindingType
 from textual.message import Message
 
-from tui_runs.analysis.log_text import LogLine, Piece, pattern_of
+from tui_runs.analysis.log_text import LogLine, Piece, joined, pattern_of
 from tui_runs.tui.log_window import wrap
 from tui_runs.tui.widgets.columns import GUTTER, Cell, TableColumn
 from tui_runs.tui.widgets.frame_table import MOVES, FrameTable
@@ -40,7 +41,7 @@ class LogView(FrameTable, inherit_bindings=False):
         self.needle = ""
         self._lines: Sequence[LogLine] = ()
         self._rows: list[_Row] = []
-        self._parts: dict[int, list[tuple[Piece, ...]]] = {}
+        self._parts: dict[LogLine, list[tuple[Piece, ...]]] = {}
         self._title = ""
         self._filling = False
 
@@ -52,8 +53,12 @@ class LogView(FrameTable, inherit_bindings=False):
         if not self.wrapped or width < 1:
             self._rows = [(line.start, 0, line.pieces) for line in lines]
         else:
-            parts_of = self._parts_of
-            self._rows = [(line.start, part, row) for line in lines for part, row in enumerate(parts_of(line, width))]
+            before, self._parts = self._parts, {}
+            self._rows = [
+                (line.start, part, row)
+                for line in lines
+                for part, row in enumerate(self._parts_of(line, width, before))
+            ]
         numbers = range(len(self._rows))
         keys = {"line": [row[0] for row in self._rows], "part": [row[1] for row in self._rows], "row": numbers}
         self.show(pl.DataFrame(keys, schema={"line": pl.Int64, "part": pl.Int64, "row": pl.Int64}), self._column_now())
@@ -61,17 +66,14 @@ class LogView(FrameTable, inherit_bindings=False):
             self.move_cursor(row=len(self._rows))
         self._filling = False
 
-    def _parts_of(self, line: LogLine, width: int) -> list[tuple[Piece, ...]]:
-        """The rows of a line; those of long lines are kept, but for the last, which may grow."""
+    def _parts_of(
+        self, line: LogLine, width: int, before: Mapping[LogLine, list[tuple[Piece, ...]]]
+    ) -> list[tuple[Piece, ...]]:
+        """The rows of a line; those of long lines are kept for as long as the line is held."""
         if len(line.pieces) == 1 and len(line.pieces[0][0]) <= width // 2:
             return [line.pieces]
-        if line is self._lines[-1]:
-            return wrap(line.pieces, width)
-        if line.start not in self._parts:
-            if len(self._parts) > 2 * len(self._lines):
-                self._parts.clear()
-            self._parts[line.start] = wrap(line.pieces, width)
-        return self._parts[line.start]
+        parts = self._parts[line] = before.get(line) or list(wrap(line.pieces, width))
+        return parts
 
     def show_title(self, title: str) -> None:
         """Say something in the line above the log."""
@@ -126,8 +128,10 @@ class LogView(FrameTable, inherit_bindings=False):
 
     def _cells(self, window: pl.DataFrame) -> list[Cell]:
         cells = []
+        # Of a line that is not wrapped, what is searched for may begin on the screen and end beyond it.
+        width = max(self._width, 1) + cell_len(self.needle)
         for number in window["row"]:
-            (text, style), *more = self._set_off(self._rows[number][2]) or [("", "")]
+            (text, style), *more = self._set_off(next(wrap(self._rows[number][2], width))) or [("", "")]
             cells.append(Cell(text, style, tuple(more)))
         return cells
 
@@ -140,4 +144,4 @@ class LogView(FrameTable, inherit_bindings=False):
         styles = [style for text, style in pieces for _ in text]
         for match in matches:
             styles[match.start() : match.end()] = ["best"] * (match.end() - match.start())
-        return list(zip(text, styles, strict=True))
+        return list(joined(text, styles))

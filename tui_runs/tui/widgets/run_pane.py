@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from rich.cells import chop_cells
+from rich.cells import cell_len, chop_cells
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
@@ -29,6 +29,8 @@ _LONGEST: Final = 2000
 """Characters of one value that are shown."""
 _WIDE: Final = 110
 """Cells from which on there is room for two columns."""
+_LONGEST_KEY: Final = 64
+"""Cells of the name of a metric, a param or the like."""
 _LABEL: Final = 12
 """Cells of the names of facts."""
 _BAR: Final = 10
@@ -134,9 +136,18 @@ class RunPane(TextPane):
         return width // 2 - 3 if width >= _WIDE else width
 
 
+def _clipped(value: str, width: int) -> str:
+    """A value, printable, in so many cells; of one that holds a megabyte no more is looked at than is shown."""
+    return clip(printable(value[: _LONGEST + 1]), width)
+
+
+def _padded(value: str, width: int) -> str:
+    return value + " " * (width - cell_len(value))
+
+
 def _append(text: Text, value: str, indent: int, room: int) -> None:
     """A value behind its label, folded between characters so that what follows stands below its start."""
-    lines = chop_cells(clip(printable(value), _LONGEST), max(room - indent, 8)) or [""]
+    lines = chop_cells(_clipped(value, _LONGEST), max(room - indent, 8)) or [""]
     text.append(f"\n{' ' * indent}".join(lines) + "\n")
 
 
@@ -145,7 +156,7 @@ def _facts(
 ) -> None:
     run, muted = details.run, looks["muted"]
     started, ended, updated = (_when(run[name]) for name in ("started", "ended", "updated"))
-    text.append(printable(str(run["name"] or run["run_id"])), "bold")
+    text.append(_clipped(str(run["name"] or run["run_id"]), _LONGEST), "bold")
     text.append(f"  {run['status']}\n", muted)
     _progress(text, details, now, looks, room)
     _health(text, events, now, looks, room)
@@ -174,8 +185,8 @@ def _facts(
             _append(text, str(value), _LABEL, room)
     if run["notes"]:
         text.append("notes\n", muted)
-        for line in str(run["notes"]).splitlines()[:40]:
-            text.append(f"  {clip(printable(line), _LONGEST)}\n")
+        for line in str(run["notes"])[: 40 * _LONGEST].splitlines()[:40]:
+            text.append(f"  {_clipped(line, _LONGEST)}\n")
     text.append("\n")
 
 
@@ -224,7 +235,7 @@ def _metric_rows(title: str, metrics: pl.DataFrame) -> list[tuple[str, ...]]:
         sign = "" if row["exact"] else "~"
         rows.append(
             (
-                printable(row["key"]),
+                _clipped(row["key"], _LONGEST_KEY),
                 number(row["last"], 6),
                 _whole(row["last_step"]),
                 _extreme(sign, row["min"]),
@@ -249,7 +260,7 @@ def _metrics(text: Text, rows: Sequence[tuple[str, ...]], looks: dict[str, str],
     """A table of metrics; where it is wider than the room, the steps go first, then the points."""
     if not rows:
         return
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
     shown = list(range(len(widths)))
     for column in _DISPENSABLE:
         if sum(widths[i] + 2 for i in shown) > room:
@@ -257,7 +268,7 @@ def _metrics(text: Text, rows: Sequence[tuple[str, ...]], looks: dict[str, str],
     for number_of_row, row in enumerate(rows):
         for column in shown:
             cell, width = row[column], widths[column]
-            padded = cell.ljust(width) if column == 0 else cell.rjust(width)
+            padded = _padded(cell, width) if column == 0 else cell.rjust(width)
             look = looks["muted"] if number_of_row == 0 or column in _STEP_COLUMNS else ""
             if number_of_row and cell.lstrip("~") in ("NaN", "∞", "-∞"):
                 look = looks["error"]
@@ -269,14 +280,14 @@ def _metrics(text: Text, rows: Sequence[tuple[str, ...]], looks: dict[str, str],
 def _details(text: Text, details: pl.DataFrame, looks: dict[str, str], room: int) -> None:
     """Each kind of thing under its heading, each thing with what is known of it."""
     for (group,), items in details.group_by(["group"], maintain_order=True):
-        text.append(f"{printable(group)}\n", looks["muted"])
+        text.append(f"{_clipped(group, _LONGEST_KEY)}\n", looks["muted"])
         for (item,), rows in items.group_by(["item"], maintain_order=True):
-            text.append(f"  {printable(item)}\n")
-            keys = [printable(key) for key in rows["key"]]
-            width = min(max(map(len, keys)), 32)
+            text.append(f"  {_clipped(item, _LONGEST)}\n")
+            keys = [_clipped(key, _LONGEST_KEY) for key in rows["key"]]
+            width = min(max(map(cell_len, keys)), 32)
             for key, value in zip(keys, rows["value"], strict=True):
-                text.append(f"    {key:<{width}}  ", looks["muted"])
-                _append(text, value or "", 6 + max(width, len(key)), room)
+                text.append(f"    {_padded(key, width)}  ", looks["muted"])
+                _append(text, value or "", 6 + max(width, cell_len(key)), room)
         text.append("\n")
 
 
@@ -284,12 +295,12 @@ def _texts(text: Text, title: str, frame: pl.DataFrame, looks: dict[str, str], r
     if frame.is_empty():
         return
     text.append(f"{title}\n", looks["muted"])
-    keys = [printable(key) for key in frame["key"]]
-    width = min(max(map(len, keys)), 32)
+    keys = [_clipped(key, _LONGEST_KEY) for key in frame["key"]]
+    width = min(max(map(cell_len, keys)), 32)
     for key, value in zip(keys, frame["value"], strict=True):
-        text.append(f"{key:<{width}}  ", looks["muted"])
+        text.append(f"{_padded(key, width)}  ", looks["muted"])
         if value == "":
             text.append('""\n', looks["warning"])
         else:
-            _append(text, value, 2 + max(width, len(key)), room)
+            _append(text, value, 2 + max(width, cell_len(key)), room)
     text.append("\n")
