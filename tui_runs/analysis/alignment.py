@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tui_runs.analysis.arrays import Floats
 from tui_runs.analysis.chart_choices import XAxis
-
-Floats = NDArray[np.float64]
 
 
 def as_of(at: Floats, keys: Floats, values: Floats) -> Floats:
@@ -16,19 +14,22 @@ def as_of(at: Floats, keys: Floats, values: Floats) -> Floats:
 
     Args:
         at: n moments or steps, in any order.
-        keys: m moments or steps of the metric, in any order; of equal ones the last counts.
+        keys: m moments or steps of the metric, in any order; of equal ones the last counts, and NaN says nothing.
         values: its m values.
 
     Returns:
-        n values; NaN before the first key.
+        n values; NaN before the first key, and where it is not known when.
     """
+    if np.isnan(keys).any():
+        known = ~np.isnan(keys)
+        keys, values = keys[known], values[known]
     if not len(keys):
         return np.full(len(at), np.nan)
     if not (keys[1:] >= keys[:-1]).all():
         order = keys.argsort(kind="stable")
         keys, values = keys[order], values[order]
     place = keys.searchsorted(at, "right") - 1
-    return np.where(place >= 0, values[np.maximum(place, 0)], np.nan)
+    return np.where((place >= 0) & ~np.isnan(at), values[np.maximum(place, 0)], np.nan)
 
 
 def positions(points: pl.DataFrame, x: XAxis, over: pl.DataFrame | None = None) -> Floats:

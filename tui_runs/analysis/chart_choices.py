@@ -68,6 +68,8 @@ _STRENGTHS: Final[dict[Kind, tuple[float, ...]]] = {
     Kind.GAUSSIAN: (0.5, 1, 1.5, 2, 3, 5, 10, 20, 50, 100),
 }
 LEVELS: Final = len(_WEIGHTS)
+_WIDEST_MEAN: Final = 1_000_001
+_WIDEST_GAUSSIAN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ class Smoothing:
 
     Args:
         kind: the way.
-        strength: a weight from 0 to just under 1 for the two EMAs, the window in points for the mean, the standard
-            deviation in points for the Gaussian.
+        strength: a weight from 0 to just under 1 for the two EMAs, the window in points, an odd number, for the mean,
+            the standard deviation in points for the Gaussian.
     """
 
     kind: Kind = Kind.NONE
@@ -89,7 +91,7 @@ class Smoothing:
     @property
     def label(self) -> str:
         """What a title says: "EMA 0.9", "mean of 21", "Gaussian σ 3"; nothing where it does nothing."""
-        text = f"{self.strength:g}"
+        text = f"{self.strength:.10g}"
         names = {Kind.NONE: "", Kind.EMA: f"EMA {text}", Kind.TIME_EMA: f"time-weighted EMA {text}"}
         return {**names, Kind.MEAN: f"mean of {text}", Kind.GAUSSIAN: f"Gaussian σ {text}"}[self.kind]
 
@@ -132,5 +134,14 @@ def parse_smoothing(text: str) -> Smoothing:
         raise UsageError(
             f"{text!r} is no way to smooth.",
             "Give a weight from 0 to under 1 such as 0.9 (that is ema:0.9), or time-ema:0.9, mean:21, gaussian:3.",
+        )
+    if kind is Kind.MEAN and strength and (strength > _WIDEST_MEAN or strength % 2 != 1):
+        raise UsageError(
+            f"{text!r} is no window of a mean.",
+            f"Give an odd number of points such as 21, itself in the middle; at most {_WIDEST_MEAN:,}.",
+        )
+    if kind is Kind.GAUSSIAN and strength > _WIDEST_GAUSSIAN:
+        raise UsageError(
+            f"{text!r} is too wide a Gaussian.", f"Give a standard deviation of at most {_WIDEST_GAUSSIAN} points."
         )
     return Smoothing(kind, strength) if strength else Smoothing()

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from tui_runs.analysis.reduction import Floats, Limits
+from tui_runs.analysis.arrays import Floats
+from tui_runs.analysis.reduction import Limits
 
 _MOST: Final = (0.05, 0.95)
 """Between these quantiles lies what counts; TensorBoard's "ignore outliers" takes the same."""
@@ -43,8 +44,15 @@ def inner_limits(curves: Sequence[Floats], log: bool = False) -> Limits:
     return max(float(low), lowest), min(float(high), highest)
 
 
-def count_outside(curves: Sequence[Floats], limits: Limits) -> int:
-    """How many values lie beyond some limits."""
+def count_outside(curves: Sequence[Floats], limits: Limits, log: bool = False) -> int:
+    """How many values lie beyond some limits.
+
+    Args:
+        curves: finite values of each curve.
+        limits: none lies beyond them when None.
+        log: the axis is logarithmic, and what is not positive does not count.
+    """
     if limits is None:
         return 0
-    return sum(int(np.count_nonzero((values < limits[0]) | (values > limits[1]))) for values in curves)
+    beyond = ((values < limits[0]) & ((values > 0) | (not log)) | (values > limits[1]) for values in curves)
+    return sum(int(np.count_nonzero(one)) for one in beyond)

@@ -14,12 +14,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tui_runs.analysis.arrays import Flags, Floats
+
 Positions = NDArray[np.intp]
-Flags = NDArray[np.bool_]
 Limits = tuple[float, float] | None
 
-# How many stretches (see `reduce_curve`) a dot column may have on average before only an outline is kept.
+# How many stretches (see `Series.reduced`) a dot column may have on average before only an outline is kept.
 STRETCHES = 8
 # How often x may run back before only an outline is kept.
 _RUNS_BACK = 64

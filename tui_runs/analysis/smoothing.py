@@ -7,11 +7,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tui_runs.analysis.arrays import Floats
 from tui_runs.analysis.chart_choices import Kind, Smoothing
-
-Floats = NDArray[np.float64]
 
 _VIEWPORT: Final = 1000
 """W&B's VIEWPORT_SCALE: the time-weighted average fades as if the whole of x were so many steps."""

@@ -12,18 +12,15 @@ There is no state but caches: call it from any thread.
 
 from __future__ import annotations
 
-import numpy as np
-
 from tui_runs.analysis.reduction import Series
-from tui_runs.drawing.chart import MIN_HEIGHT, MIN_WIDTH, Area, Drawing, chart_area, draw_chart
+from tui_runs.drawing.chart import MIN_HEIGHT, MIN_WIDTH, Area, Drawing, draw_chart
 from tui_runs.drawing.colours import FEW_COLOURS, RUN_COLOURS, blended, colour_slot, run_looks
 from tui_runs.drawing.contents import Axes, Curve, Ribbon, Undrawn, count_undrawn, not_shown
-from tui_runs.drawing.raster import ASCII, BLOCKS, BRAILLE, DASHES, HALVES, Glyphs
+from tui_runs.drawing.raster import ASCII, BRAILLE, DASHES, HALVES, Glyphs
 from tui_runs.drawing.sparks import sparkline
 
 __all__ = [
     "ASCII",
-    "BLOCKS",
     "BRAILLE",
     "DASHES",
     "FEW_COLOURS",
@@ -40,18 +37,10 @@ __all__ = [
     "Series",
     "Undrawn",
     "blended",
-    "chart_area",
     "colour_slot",
     "count_undrawn",
     "draw_chart",
     "not_shown",
     "run_looks",
     "sparkline",
-    "warm_up",
 ]
-
-
-def warm_up() -> None:
-    """Draws one chart, as the first of a process takes a few ms longer."""
-    line = Curve(Series(np.arange(100.0), np.arange(100.0)), RUN_COLOURS[0])
-    draw_chart([line], 40, 10, Axes())

@@ -153,13 +153,6 @@ def _write_x_axis(page: Page, area: Area, width: int, axes: Axes) -> None:
         page.write(area.rows, area.left + start, label)
 
 
-def chart_area(curves: Sequence[Curve], width: int, height: int, axes: Axes) -> Area | None:
-    """Where `draw_chart` draws these curves, in braille; None if the chart is blank for want of room."""
-    if width < MIN_WIDTH or height < MIN_HEIGHT:
-        return None
-    return _lay_out(curves, (), width, height, axes, BRAILLE).area
-
-
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """What is drawn, before it is: bands, then what is behind, then the curves, each with an ink of its own."""
@@ -247,9 +240,11 @@ def _lay_out(
     points = gather(lines, axes.log_x, axes.log_y, dashes, axes.symlog_y)
     y_limits, outliers = axes.y_limits, 0
     if axes.ignore_outliers and y_limits is None:
-        values = [curve.points.finite_within(limits) for curve in curves if not curve.behind]
+        series = [curve.points for curve in curves if not curve.behind]
+        series += [member for ribbon in ribbons for member in ribbon.members]
+        values = [one.finite_within(limits) for one in series]
         y_limits = inner_limits(values, axes.log_y)
-        outliers = count_outside(values, y_limits)
+        outliers = count_outside(values, y_limits, axes.log_y)
     edges = [edge for band in bands for edge in ((band.x, band.low), (band.x, band.high))]
     scaled = gather([*lines, *edges], axes.log_x, axes.log_y, [], axes.symlog_y) if edges else points
     rows = height - 1

@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 
 from tui_runs.drawing.raster import DASHES
 
@@ -15,7 +15,20 @@ Rgb = tuple[float, float, float]
 
 RUN_COLOURS: Final = ("#1d9ec1", "#aa8c03", "#18844d", "#ef6281", "#da188a", "#ab72f4", "#7270c0", "#a95e07")
 """Eight colours for runs. Every two differ by 0.074 or more in OKLab for normal, protanopic, deuteranopic and
-tritanopic eyes (Machado et al. 2009); contrast is 3.8 or more on #0f1318, 3.0 or more on #fbfcfd (the two themes)."""
+tritanopic eyes (Machado et al. 2009); contrast is 3.8 or more on #0f1318, 3.0 or more on #fbfcfd (the two themes).
+They are for where the ground is not known: one colour cannot be vivid on both."""
+
+DARK_COLOURS: Final = ("#60cffd", "#f4d100", "#aef3aa", "#fa0120", "#c45e90", "#ab47ff", "#9890e3", "#ed9753")
+LIGHT_COLOURS: Final = ("#1996ba", "#9e8f01", "#107600", "#c74668", "#9b0285", "#8f40f6", "#2309ca", "#683015")
+"""The same eight, blue to orange, on a dark ground and on a light one: distances of 0.11 or more, contrasts of 4.5 on
+#0f1318 and 3.2 on #fbfcfd."""
+
+Ground = Literal["dark", "light", "unknown"]
+DRAWN_ON: Final[Mapping[Ground, Sequence[str]]] = {
+    "dark": DARK_COLOURS,
+    "light": LIGHT_COLOURS,
+    "unknown": RUN_COLOURS,
+}
 
 FEW_COLOURS: Final = ("#5555ff", "#ffff55", "#ff5555", "#55ffff", "#ff55ff", "#55ff55")
 """Six that a terminal of 16 colours has (rich's standard palette maps them to its bright ones)."""
@@ -52,7 +65,9 @@ def colour_slot(run_id: str, colours: int = len(RUN_COLOURS)) -> int:
     return zlib.crc32(run_id.encode()) % colours
 
 
-def run_looks(run_ids: Sequence[str], *, colours: Sequence[str] = RUN_COLOURS) -> list[tuple[str, int]]:
+def run_looks(
+    run_ids: Sequence[str], *, colours: Sequence[str] = RUN_COLOURS, ground: Ground = "unknown"
+) -> list[tuple[str, int]]:
     """A colour and a dash for each run, no two alike up to len(colours) * len(DASHES) runs.
 
     A run gets the colour of its `colour_slot`, or the next that nobody could take for one of a run before it; a run
@@ -61,14 +76,16 @@ def run_looks(run_ids: Sequence[str], *, colours: Sequence[str] = RUN_COLOURS) -
     Args:
         run_ids: in the order in which they were chosen.
         colours: what there is; of fewer than two colours, every run gets the next dash instead.
+        ground: what the runs are drawn on. A run has the same of `RUN_COLOURS` everywhere, for each ground mixed anew.
     """
+    drawn = DRAWN_ON[ground] if colours is RUN_COLOURS else colours
     looks = []
     taken: list[list[int]] = [[] for _ in range(len(run_ids) // len(colours) + 1)]
     for order, run_id in enumerate(run_ids):
         row = order // len(colours)
         slot = _free_slot(colour_slot(run_id, len(colours)), taken[row], colours)
         taken[row].append(slot)
-        looks.append((colours[slot], row % len(DASHES)))
+        looks.append((drawn[slot], row % len(DASHES)))
     return looks
 
 

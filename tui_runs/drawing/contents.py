@@ -97,10 +97,12 @@ def count_undrawn(curves: Sequence[Curve], axes: Axes) -> Undrawn:
         missing = np.isnan(curve.points.missing[1])
         nan += int(missing.sum())
         infinite += len(missing) - int(missing.sum())
-        if axes.log_y:
+        if axes.log_x:  # a point counts once, whichever of the axes has no place for it
+            x, y = curve.points.x, curve.points.y
+            low = (x <= 0) | (y <= 0) if axes.log_y else x <= 0
+            hidden += int(np.count_nonzero(low & np.isfinite(x) & np.isfinite(y)))
+        elif axes.log_y:
             hidden += int(np.count_nonzero(curve.points.finite <= 0))
-        if axes.log_x:
-            hidden += int(np.count_nonzero(curve.points.x <= 0))
     return Undrawn(nan, infinite, hidden)
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from rich.cells import cell_len
 
-from tui_runs.analysis.distributions import Box, Floats, Histogram
+from tui_runs.analysis.arrays import Floats, Integers
+from tui_runs.analysis.distributions import Box, Histogram
 from tui_runs.display import clip, printable
 from tui_runs.drawing.raster import ASCII, BRAILLE, Glyphs, gather, positions, x_scale, y_scale
 from tui_runs.drawing.ticks import Kind, Scale, row_ticks
@@ -34,7 +34,6 @@ _CROWDED: Final = 3
 
 Cell = tuple[int, int]
 """A column and a row, (0, 0) the lower left one inside the frame."""
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

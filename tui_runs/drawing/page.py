@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from tui_runs.drawing.raster import Dots, Flags, Glyphs, Integers
+from tui_runs.analysis.arrays import Flags, Integers
+from tui_runs.drawing.raster import Dots, Glyphs
 
 
 class Mark(NamedTuple):

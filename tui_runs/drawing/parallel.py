@@ -18,11 +18,12 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from tui_runs.analysis.parallel import Axis, Integers
+from tui_runs.analysis.arrays import Flags, Integers
+from tui_runs.analysis.parallel import Axis
 from tui_runs.display import MISSING, clip, printable
 from tui_runs.drawing.kinds import axis_kind
 from tui_runs.drawing.page import Page
-from tui_runs.drawing.raster import ASCII, BRAILLE, Flags, Glyphs
+from tui_runs.drawing.raster import ASCII, BRAILLE, Glyphs
 from tui_runs.drawing.readings import texts_apart, x_text
 from tui_runs.drawing.ticks import Scale, row_ticks
 
@@ -267,7 +268,8 @@ def _beside(axis: Axis, rows: int) -> Sequence[tuple[int, str]]:
         last = max(len(axis.words) - 1, 1)
         places = [(at / last if len(axis.words) > 1 else 0.5, word) for at, word in enumerate(axis.words)]
         return [(math.floor((1 - place) * (rows - 1) + 0.5), word) for place, word in reversed(places)]
-    if np.isnan(axis.places).all() or axis.low == axis.high:
+    apart = axis.high / 4 > axis.low / 4  # quartered, as places are; two numbers next to 0 are one then
+    if np.isnan(axis.places).all() or not apart:
         return ()
     ticks = row_ticks(Scale(axis.low, axis.high, rows, axis.log, axis_kind(axis.column)), rows)
     return [tick for tick in reversed(ticks) if 0 < tick[0] < rows - 1]

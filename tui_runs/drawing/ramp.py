@@ -13,12 +13,11 @@ import numpy as np
 from rich.color import ColorSystem
 from rich.style import Style
 
+from tui_runs.analysis.arrays import Flags, Floats, Integers
 from tui_runs.analysis.direction import Direction
-from tui_runs.analysis.distributions import Floats
-from tui_runs.analysis.parallel import Integers, shades_of
+from tui_runs.analysis.parallel import shades_of
 from tui_runs.drawing.colours import blended
 from tui_runs.drawing.parallel import Line
-from tui_runs.drawing.raster import Flags
 
 SHADES: Final = 8
 
@@ -39,7 +38,7 @@ def ramp(*, dark: bool = True, system: ColorSystem = ColorSystem.TRUECOLOR) -> t
         system: how many colours the terminal has.
     """
     if system is ColorSystem.STANDARD:
-        return _FEW
+        return _FEW if dark else _FEW[::-1]
     first, last = _ON_DARK if dark else _ON_LIGHT
     return tuple(_viridis(first + (last - first) * at / (SHADES - 1)) for at in range(SHADES))
 

@@ -1,4 +1,4 @@
-"""Turns curves into dots and dots into characters: braille, 2 x 4 dots a cell, or quarter blocks, 2 x 2.
+"""Turns curves into dots and dots into characters: braille, 2 x 4 dots a cell, or half blocks, 1 x 2.
 
 Plain numpy on all curves of a chart at once: at some 3 us a call, what counts is how many calls there are.
 """
@@ -12,11 +12,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tui_runs.analysis.arrays import Flags, Floats, Integers
 from tui_runs.drawing.ticks import Kind, Scale
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 Limits = tuple[float, float] | None
 Ends = tuple[Floats, Floats, Floats, Floats]
 """x and y where segments begin and where they end, in dots."""
@@ -72,7 +70,6 @@ def _codes(characters: str) -> NDArray[np.uint32]:
 
 
 BRAILLE: Final = Glyphs(2, 4, _braille_codes())
-BLOCKS: Final = Glyphs(2, 2, _codes(" ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"))
 HALVES: Final = Glyphs(1, 2, _codes(" ▀▄█"), lone="█", not_a_number="x", above="^", below="v")
 """What the console of Linux has."""
 ASCII: Final = Glyphs(1, 2, _codes(" '.:"), " ", "o", "x", "^", "v", "|")
@@ -121,6 +118,8 @@ def y_scale(points: Points, x_limits: Limits, limits: Limits, dots: int) -> Scal
     shown = points.drawable
     if span := usable(x_limits, points.log_x):
         shown = shown & (points.x >= span[0]) & (points.x <= span[1])
+        if not shown.any():
+            shown = _ends_across(points, span)
     values = points.y[shown]
     scale = _scale(values, Scale(0, 0, dots, points.log_y), _closed(limits, values, points.log_y))
     if scale is None or scale.only is not None or not points.symlog_y:
@@ -128,6 +127,17 @@ def y_scale(points: Points, x_limits: Limits, limits: Limits, dots: int) -> Scal
     # Three powers of ten to each side of 0, whatever lies nearer to it.
     size = math.floor(math.log10(max(-scale.low, scale.high)))
     return scale._replace(linear=10.0 ** max(size - _SYMLOG_POWERS, -300))
+
+
+def _ends_across(points: Points, span: tuple[float, float]) -> Flags:
+    """The points of which a line goes across all of a part of x in which there is none."""
+    left, right = points.drawable & (points.x < span[0]), points.drawable & (points.x > span[1])
+    joined = points.owner[1:] == points.owner[:-1]
+    across = joined & ((left[:-1] & right[1:]) | (right[:-1] & left[1:]))
+    ends = np.zeros(len(points.x), np.bool_)
+    ends[:-1] |= across
+    ends[1:] |= across
+    return ends
 
 
 def _closed(limits: Limits, values: Floats, log: bool) -> Limits:
@@ -325,7 +335,3 @@ def _clip(ends: Ends, across: int, down: int) -> tuple[Ends, Flags]:
     seen = enter <= leave
     x0, y0, run_x, run_y, enter, leave = (part[seen] for part in (x0, y0, x1 - x0, y1 - y0, enter, leave))
     return (x0 + enter * run_x, y0 + enter * run_y, x0 + leave * run_x, y0 + leave * run_y), seen
-
-
-# What a dot column of a sparkline adds to its cell: [level of the column before][its own level], levels counted from
-# the bottom, -1 (the last place) for none. The column is filled between the two, so that steep lines hold together.

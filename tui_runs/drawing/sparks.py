@@ -7,13 +7,19 @@ from typing import Final
 
 import numpy as np
 
-from tui_runs.drawing.raster import Floats
+from tui_runs.analysis.arrays import Floats
 
 _LEFT_BITS: Final = (0x40, 0x04, 0x02, 0x01)
 _RIGHT_BITS: Final = (0x80, 0x20, 0x10, 0x08)
 
 
 def _joins(bits: Sequence[int]) -> list[list[int]]:
+    """What a dot column adds to its cell: [level of the column before][its own level].
+
+    Levels are counted from the bottom, -1 (the last place) for none. The column is filled between the two, so that
+    steep lines hold together.
+    """
+
     def filled(before: int, level: int) -> int:
         if level < 0:
             return 0

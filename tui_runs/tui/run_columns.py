@@ -113,7 +113,7 @@ def _mean_cells(name: str, window: pl.DataFrame) -> list[Cell]:
 
 
 def _whole_numbers(name: str, window: pl.DataFrame) -> list[Cell]:
-    return [_NOTHING if value is None else Cell(f"{value:,.10g}", "muted") for value in window[name]]
+    return [_NOTHING if value is None else Cell(f"{value:,.15g}", "muted") for value in window[name]]
 
 
 def _number_cell(value: float | None) -> Cell:

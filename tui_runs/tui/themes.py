@@ -1,4 +1,4 @@
-"""The two themes, dark and light. Colours of runs are not of the theme: they stay what they are in both."""
+"""The two themes, dark and light. The colours of runs, for both, are in `tui_runs.drawing.colours`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from tui_runs.analysis.chart_choices import Spread, XAxis
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from tui_runs.tui.app import TuiRunsApp
     from tui_runs.tui.charts.state import ChartState
     from tui_runs.tui.widgets.below import Below
@@ -27,30 +29,37 @@ class ChartActions:
         """The charts on the screen."""
         return self.below.charts_shown
 
+    def _pick(
+        self, title: str, names: Sequence[str], take: Callable[[str], None], text: str = "", *, any_text: bool = False
+    ) -> None:
+        """Let the user choose one of some names, or none; see `PickScreen`."""
+        from tui_runs.tui.screens.pick import PickScreen  # noqa: PLC0415  not needed at the start
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                take(name)
+
+        self.app.push_screen(PickScreen(title, names, text, any_text=any_text), chosen)
+
     def action_x_axis(self) -> None:
         """The next kind of x axis."""
         self.charts.look(self.charts.state.over(self.charts.state.x.next))
 
     def action_x_metric(self) -> None:
         """Charts over a metric that the user names."""
-        from tui_runs.tui.screens.pick import PickScreen  # noqa: PLC0415  not needed at the start
 
-        def choose(metric: str | None) -> None:
-            if metric is not None:
-                self.charts.look(self.charts.state.over(XAxis.METRIC, metric))
+        def choose(metric: str) -> None:
+            self.charts.look(self.charts.state.over(XAxis.METRIC, metric))
 
-        self.app.push_screen(PickScreen("Charts over …", self.charts.x_metrics), choose)
+        self._pick("Charts over …", self.charts.x_metrics, choose)
 
     def action_find_metric(self) -> None:
         """Charts of the metrics with something in their name."""
-        from tui_runs.tui.screens.pick import PickScreen  # noqa: PLC0415  not needed at the start
 
-        def choose(name: str | None) -> None:
-            if name is not None:
-                self.charts.look(replace(self.charts.state, name=name))
+        def choose(name: str) -> None:
+            self.charts.look(replace(self.charts.state, name=name))
 
-        state = self.charts.state
-        self.app.push_screen(PickScreen("Only charts of …", self.charts.metrics, state.name, any_text=True), choose)
+        self._pick("Only charts of …", self.charts.metrics, choose, self.charts.state.name, any_text=True)
 
     def action_log_x(self) -> None:
         """Logarithmic or linear x axes."""
@@ -91,7 +100,7 @@ class ChartActions:
 
         def take(state: ChartState | None) -> None:
             if state is not None:
-                self.charts.look(state)
+                self.charts.take_form(state)
 
         self.app.push_screen(ChartForm(self.charts.for_form(), self.app.workspace.now()), take)
 
@@ -101,14 +110,7 @@ class ChartActions:
         if len(charts.metrics_shown) == 1:
             charts.pin(charts.metrics_shown[0])
             return
-        from tui_runs.tui.screens.pick import PickScreen  # noqa: PLC0415  not needed at the start
-
-        def choose(metric: str | None) -> None:
-            if metric is not None:
-                charts.pin(metric)
-
-        names = charts.state.shown(charts.metrics)
-        self.app.push_screen(PickScreen("Pin to the front, or no longer …", names), choose)
+        self._pick("Pin to the front, or no longer …", charts.state.shown(charts.metrics), charts.pin)
 
     def action_outliers(self) -> None:
         """Heed outliers on the y axes, or not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui_runs.analysis.groups import COUNT, statistic
@@ -22,12 +23,6 @@ class DialogActions(TableActions):
 
     marks: Marks
     below: Below
-
-    @property
-    def cursor_run(self) -> RunKey | None:
-        """The run under the cursor; None on a group."""
-        key = self.table.cursor_key
-        return RunKey(str(key[0]), str(key[1])) if key and key[0] else None
 
     def action_problems(self) -> None:
         """What could not be read."""
@@ -85,7 +80,7 @@ class DialogActions(TableActions):
 
         table = self.table
         names = [column.name for column in table.columns if column.name in table.frame.columns]
-        columns = text_columns(table.frame, [column for column in table.columns if column.name != "trend"])
+        columns = partial(text_columns, table.frame, [column for column in table.columns if column.name != "trend"])
         more = [name for name in (COUNT, *(statistic(name, "std") for name in names)) if name in table.frame.columns]
         return Exported(
             "Runs",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import islice
 
 from textual import on
 
@@ -16,11 +16,9 @@ from tui_runs.tui.actions.charts import ChartActions
 from tui_runs.tui.actions.panes import PaneActions
 from tui_runs.tui.figures.state import FigureKind, FigureState
 from tui_runs.tui.runs_view import RunsView
+from tui_runs.tui.widgets.below import MOST_CURVES
 from tui_runs.tui.widgets.figure_view import FigureSubject
 from tui_runs.tui.widgets.figures_pane import FiguresPane
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class FigureActions(PaneActions, ChartActions):
@@ -45,10 +43,9 @@ class FigureActions(PaneActions, ChartActions):
         metrics = by_interest(self.app.workspace.catalog.keys("metrics"))
         main = self.trended or (metrics[0] if metrics else "")
         metric = column if split_aggregate(column)[1].startswith("metrics.") else f"metrics.{main}" if main else ""
+        marks = dict(islice(self.marks.looks().items(), MOST_CURVES))
         cursor = self.runs_of(self.table.cursor_key)
-        return FigureSubject(
-            self.condition, self._without_parts(), metric, self.view.better, self.marks.looks(), cursor
-        )
+        return FigureSubject(self.condition, self._without_parts(), metric, self.view.better, marks, cursor)
 
     def _without_parts(self) -> Condition | None:
         """What the filter meant before parts of axes were chosen; None where none were."""
@@ -135,23 +132,18 @@ class FigureActions(PaneActions, ChartActions):
         elif state.kind is not FigureKind.HISTOGRAM:
             self._pick("Against …", names, lambda name: figures.look(replace(state, against=name)))
 
-    def _pick(self, title: str, names: list[str], take: Callable[[str], None]) -> None:
-        from tui_runs.tui.screens.pick import PickScreen  # noqa: PLC0415  not needed at the start
-
-        self.app.push_screen(PickScreen(title, names), lambda name: take(name) if name else None)
-
     def action_log_x(self) -> None:
         """Logarithmic or linear x axes."""
         if (figures := self.figures) is None:
             super().action_log_x()
-        else:
+        elif figures.state.kind not in (FigureKind.BOX, FigureKind.PARALLEL):  # these have no such axis
             figures.look(replace(figures.state, log_x=figures.drawn is None or not figures.drawn.log_x))
 
     def action_log_y(self) -> None:
         """The next scale of the y axes."""
         if (figures := self.figures) is None:
             super().action_log_y()
-        else:
+        elif figures.state.kind is not FigureKind.HISTOGRAM:
             figures.look(replace(figures.state, log_y=not figures.state.log_y))
 
     def action_x_axis(self) -> None:

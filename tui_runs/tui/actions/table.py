@@ -48,6 +48,12 @@ class TableActions(Screen[None]):
         """The runs table."""
         return self.query_one("#runs", FrameTable)
 
+    @property
+    def cursor_run(self) -> RunKey | None:
+        """The run under the cursor; None on a group."""
+        key = self.table.cursor_key
+        return RunKey(str(key[0]), str(key[1])) if key and key[0] else None
+
     def update_soon(self, *parts: str) -> None:
         """Have parts of the screen repainted."""
         raise NotImplementedError
@@ -164,8 +170,7 @@ class TableActions(Screen[None]):
 
     def action_copy_command(self) -> None:
         """Copy the line that runs the training under the cursor again."""
-        key = self.table.cursor_key
-        run = RunKey(str(key[0]), str(key[1])) if key else None
+        run = self.cursor_run
         if run is None or run not in self.app.workspace.catalog:
             return
         line = reproducing_line(self.app.workspace.catalog.run(run))

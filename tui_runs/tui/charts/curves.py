@@ -8,10 +8,12 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from weakref import ref
 
 import polars as pl
 
 from tui_runs.analysis.chart_choices import Smoothing, XAxis
+from tui_runs.display import printable
 from tui_runs.frames.catalog import RunKey
 from tui_runs.frames.histories import Histories, SeriesKey
 from tui_runs.strokes import LINES, strokes_for
@@ -23,8 +25,12 @@ from tui_runs.tui.widgets.columns import Cell
 if TYPE_CHECKING:
     from tui_runs.drawing import Axes, Curve, Ribbon, Series
 
+Over = tuple[XAxis, str]
+"""What curves are drawn over, and which metric that is."""
 _POINTS_KEPT: Final = 1 << 22
 """Points of curves that are kept prepared though they are not on the screen: 16 bytes each."""
+_OVERHEAD: Final = 256
+"""What a curve takes beside its points, in points: 4 kB."""
 _DIM: Final = 0.35
 """How much of its colour a raw curve keeps behind its smoothed one."""
 _FILL: Final = 0.45
@@ -33,8 +39,8 @@ _BAND_COLOUR: Final = "#1d9ec1"
 
 @dataclass(slots=True)
 class _Prepared:
-    points: pl.DataFrame
-    over: pl.DataFrame | None
+    made_of: Sequence[ref[pl.DataFrame]]
+    """Frames that it does not keep from being dropped."""
     raw: Series
     smoothed: dict[Smoothing, Series] = field(default_factory=dict)
 
@@ -49,6 +55,7 @@ class Curves:
     def __init__(self, histories: Histories) -> None:
         self._histories = histories
         self._kept: OrderedDict[tuple[SeriesKey, XAxis, str], _Prepared] = OrderedDict()
+        self._points = 0
 
     def series(self, key: SeriesKey, x: XAxis, x_metric: str, smoothing: Smoothing) -> Series | None:
         """A curve; None where no point of it is held, or none of the metric that it is drawn over.
@@ -67,13 +74,15 @@ class Curves:
         if points.is_empty() or (over is not None and over.is_empty()):
             return None
         place = (key, x, x_metric)
+        frames = [points] if over is None else [points, over]
         prepared = self._kept.get(place)
-        if prepared is None or prepared.points is not points or prepared.over is not over:
+        if prepared is None or any(was() is not now for was, now in zip(prepared.made_of, frames, strict=True)):
             from tui_runs.analysis.alignment import positions  # noqa: PLC0415  imports numpy
             from tui_runs.drawing import Series  # noqa: PLC0415
 
+            self._points += len(points) - (len(prepared.raw) if prepared is not None else -_OVERHEAD)
             raw = Series(positions(points, x, over), points["value"].to_numpy())
-            prepared = self._kept[place] = _Prepared(points, over, raw)
+            prepared = self._kept[place] = _Prepared([ref(frame) for frame in frames], raw)
         self._kept.move_to_end(place)
         if not smoothing:
             return prepared.raw
@@ -88,9 +97,8 @@ class Curves:
 
     def tidy(self, shown: int) -> None:
         """Drop what was not looked at for longest, if there is much; the last `shown` curves stay."""
-        points = sum(len(one.raw) for one in self._kept.values())
-        while points > _POINTS_KEPT and len(self._kept) > shown:
-            points -= len(self._kept.popitem(last=False)[1].raw)
+        while self._points > _POINTS_KEPT and len(self._kept) > shown:
+            self._points -= len(self._kept.popitem(last=False)[1].raw) + _OVERHEAD
 
 
 def make_axes(state: ChartState, drawn: Drawn, limits: Span | None) -> Axes:
@@ -135,10 +143,19 @@ class Drawn:
     ribbons: Sequence[Ribbon] = ()
     lacking: int = 0
 
+    @property
+    def over(self) -> Over:
+        """What they are drawn over: charts over the same have their zoom and cursor in common."""
+        return self.x, self.x_metric
+
+    @property
+    def series(self) -> list[Series]:
+        """All of them."""
+        return [curve.points for curve in self.curves] + [one for part in self.ribbons for one in part.members]
+
     def span(self, log_x: bool) -> Span | None:
         """From where to where they reach."""
-        members = [curve.points for curve in self.curves] + [one for part in self.ribbons for one in part.members]
-        spans = [span for one in members if (span := one.span(log_x)) is not None]
+        spans = [span for one in self.series if (span := one.span(log_x)) is not None]
         return (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
 
 
@@ -201,8 +218,8 @@ def make_picture(drawn: Drawn, state: ChartState, limits: Span | None, reading: 
     """
     waiting = "reading …" if reading else "no points"
     if drawn.lacking and not reading:
-        waiting = f"no {drawn.x_metric} was logged with it"
-    over = drawn.x_metric if drawn.x is XAxis.METRIC else drawn.x.value
+        waiting = f"no {printable(drawn.x_metric)} was logged with it"
+    over = printable(drawn.x_metric) if drawn.x is XAxis.METRIC else drawn.x.value
     said = ["pinned" if drawn.metric in state.pinned else "", over, "log x" if state.log_x else "", state.y.value]
     said += [_span_text(state.y_span(drawn.metric)), state.smoothing.label]
     said += [ribbon.label for ribbon in drawn.ribbons]

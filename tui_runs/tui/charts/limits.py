@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
@@ -98,7 +99,7 @@ def read(form: LimitsForm, asked: LimitsAsked, now: datetime) -> ChartState:
     Raises:
         FieldError: something in a field makes no sense.
     """
-    state, metric = asked.state, form.metric.strip()
+    state, metric = asked.state, form.metric
     if metric and metric not in asked.metrics:
         raise FieldError("metric", f"There is no chart of “{metric}”.", "Leave the field empty for all charts.")
     before = written(asked, metric)
@@ -174,5 +175,6 @@ def _end_text(end: float, kind: Kind) -> str:
     if not math.isfinite(end):
         return ""
     if kind == "time":
-        return f"{datetime.fromtimestamp(round(end)):%Y-%m-%d %H:%M:%S}"
+        with suppress(OverflowError, OSError, ValueError):  # beyond the calendar
+            return f"{datetime.fromtimestamp(round(end)):%Y-%m-%d %H:%M:%S}"
     return f"{end:.10g}"

@@ -26,7 +26,7 @@ def _settings(state: ChartState) -> dict[str, Any]:
         "x_metric": state.x_metric,
         "log_x": state.log_x,
         "y": state.y.name.lower(),
-        "smoothing": f"{smoothing.kind.value}:{smoothing.strength:g}" if smoothing else "none",
+        "smoothing": f"{smoothing.kind.value}:{smoothing.strength:.10g}" if smoothing else "none",
         "zoom": [state.zoom.low, state.zoom.high] if state.zoom else [],
         "zoom_at_end": state.zoom is not None and state.zoom.at_end,
         "name": state.name,
@@ -73,7 +73,10 @@ def _span(ends: object) -> Span | None:
     """Two numbers, the lower one first; either may be infinite, which leaves that end open."""
     if not isinstance(ends, list) or [type(end) in (int, float) for end in ends] != [True, True]:
         return None
-    low, high = map(float, ends)
+    try:
+        low, high = map(float, ends)
+    except OverflowError:  # a whole number may have any length in a file
+        return None
     return (low, high) if low < high else None
 
 

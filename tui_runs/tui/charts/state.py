@@ -115,6 +115,11 @@ class ChartState:
         """With whole curves: no zoom, no limits set by hand, no cursor."""
         return replace(self, zoom=None, cursor=None, y_limits=())
 
+    @property
+    def unzoomed(self) -> ChartState:
+        """With all of x, and no cursor."""
+        return replace(self, zoom=None, cursor=None)
+
     def limits(self, whole: Span | None) -> Span | None:
         """The part of x to draw, now that the curves reach over `whole`."""
         if self.zoom is None or whole is None:
@@ -124,7 +129,8 @@ class ChartState:
             return (low, high) if low < high else None  # half open, and the curves do not reach there
         low, high = (_bent(end, self.log_x) for end in self.zoom[:2])
         end = _bent(whole[1], self.log_x)
-        return _straight(low + end - high, self.log_x), whole[1]
+        # A run may be shorter than the part that was chosen in another: of that, all is shown.
+        return _straight(max(low + end - high, _bent(whole[0], self.log_x)), self.log_x), whole[1]
 
     def zoomed(self, whole: Span, factor: float, around: float | None = None) -> ChartState:
         """A part of x so many times as wide, with `around` where it is; all of x when it is as wide.
@@ -147,7 +153,7 @@ class ChartState:
         return self._showing(low + shift, high + shift, first, last)
 
     def pointed(self, whole: Span, share: float) -> ChartState:
-        """The cursor further to the right by a share of the width; from the right end when there was none."""
+        """The cursor further to the right by a share of the width; at the end it comes from when it is new."""
         low, high, *_ = self._seen(whole)
         if self.cursor is None:
             place = high if share < 0 else low

@@ -12,11 +12,12 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
+from tui_runs.analysis.arrays import Integers
 from tui_runs.analysis.columns import kind_of
 from tui_runs.analysis.direction import Direction
 from tui_runs.analysis.distributions import measure, numbers_or_words
 from tui_runs.analysis.ordering import are_numbers
-from tui_runs.analysis.parallel import Axis, Integers, axis_of, telling_columns, wants_log
+from tui_runs.analysis.parallel import Axis, axis_of, telling_columns, wants_log
 from tui_runs.display import printable
 from tui_runs.drawing.colours import blended
 from tui_runs.drawing.figures import MIN_HEIGHT, MIN_WIDTH, Look, most_categories
@@ -240,7 +241,9 @@ def _draw_framed(request: FigureRequest, telling: Telling) -> FigureDrawn:
         kind, named(against or ""), measured.left_out, drawn.remark, drawn.frame.height, log_x=log_x, log_y=log_y
     )
     if drawn.figure is None:
-        message = f"No run has both {_called(request.metric)} and {_called(against or '')}."
+        message = f"No run can be drawn: {', '.join(f'{runs:,} {why}' for why, runs in measured.left_out.items())}."
+        if against and measured.left_out.keys() == {"missing"}:
+            message = f"No run has both {_called(request.metric)} and {_called(against)}."
         return FigureDrawn(request, telling, message=message, note=note, against=against or "", choices=choices)
     by = [name for name in ("place", "x", "value") if name in drawn.frame.columns]
     order = drawn.frame.select(pl.arg_sort_by(by, maintain_order=True)).to_series().to_numpy()
@@ -312,11 +315,13 @@ def _draw_parallel(request: FigureRequest, telling: Telling) -> FigureDrawn:
         muted=palette.faint(_FRAME),
         accent=Style(color=palette.accent, bold=True),
     )
-    drawn = draw_parallel(axes, layers, lines, look, request.pointer)
+    # In a narrower figure, or of fewer runs, there may be fewer axes than when the user pointed at one.
+    pointer = request.pointer if request.pointer is not None and request.pointer.axis < len(axes) else None
+    drawn = draw_parallel(axes, layers, lines, look, pointer)
     shown = frame.height if context is None else int((~context).sum())
     missing = int(np.isnan(axes[-1].values if context is None else axes[-1].values[~context]).sum())
     left_out = {f"without {_called(request.metric)}": missing} if missing else {}
-    strongest = "yellow" if palette.dark else "violet"
+    strongest = "yellow" if palette.dark else "blue" if palette.system is ColorSystem.STANDARD else "violet"
     remark = f"{strongest} is {'best' if request.better else 'greatest'}" if palette.system is not None else ""
     order = np.argsort(axes[-1].values, kind="stable")
     kept = [at for at in order.tolist() if not np.isnan(axes[-1].values[at]) and (context is None or not context[at])]

@@ -101,7 +101,7 @@ class Below(Vertical):
         self._figure_subject = figure_subject
         self.system = SystemPane(workspace, marks)
         self._details: tuple[RunKey, pl.DataFrame] | None = None
-        self._details_of: object = None
+        self._details_of: tuple[RunKey, object, object] | None = None
         self._best: tuple[RunKey, Best] | None = None
         self._updates: dict[str, Callable[[], None]] = {
             "compare": self._update_comparison,
@@ -147,7 +147,7 @@ class Below(Vertical):
         from tui_runs.export.html import HtmlCharts  # noqa: PLC0415  not needed for the first screen
         from tui_runs.export.svg import SvgCurve, curves_svg  # noqa: PLC0415  imports numpy
 
-        runs, looks = self.charted(), self._marks.looks()
+        runs, looks = self.charted(), self._marks.looks("unknown")
         names = self._workspace.catalog.names(runs)
         charts = []
         for metric in self.charts.metrics_shown:
@@ -238,8 +238,10 @@ class Below(Vertical):
 
     def take_details(self, run: RunKey, details: Details) -> None:
         """Take in what the store knows more of a run."""
-        self.charts.take_details(run, details.frame)
-        if run == self._cursor_run():
+        for charts in (self.charts, self.system.charts):
+            charts.take_details(run, details.frame)
+        # What was asked for is kept wherever the cursor is by now: it is not asked for again.
+        if self._details_of is not None and run == self._details_of[0]:
             self._details = run, details.frame
 
     @on(ChartsPane.DetailsWanted)

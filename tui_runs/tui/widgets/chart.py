@@ -54,7 +54,8 @@ class Picture:
     @property
     def identity(self) -> Hashable:
         """What tells whether a drawing is still right."""
-        return self.metric, self.note, self.axes, self.version, self.cursor, self.waiting
+        waiting = "" if self.curves or self.ribbons else self.waiting
+        return self.metric, self.note, self.axes, self.version, self.cursor, waiting
 
 
 class Chart(Widget):
@@ -67,23 +68,23 @@ class Chart(Widget):
     class Pointed(Message):
         """The user clicked at an x."""
 
-        def __init__(self, x: float) -> None:
+        def __init__(self, metric: str, x: float) -> None:
             super().__init__()
-            self.x = x
+            self.metric, self.x = metric, x
 
     class Zoomed(Message):
         """The user turned the wheel over an x: what is shown becomes so many times as wide."""
 
-        def __init__(self, factor: float, x: float | None) -> None:
+        def __init__(self, metric: str, factor: float, x: float | None) -> None:
             super().__init__()
-            self.factor, self.x = factor, x
+            self.metric, self.factor, self.x = metric, factor, x
 
     class Panned(Message):
         """The user dragged the curves: what is shown moves to the right by a share of its width."""
 
-        def __init__(self, share: float) -> None:
+        def __init__(self, metric: str, share: float) -> None:
             super().__init__()
-            self.share = share
+            self.metric, self.share = metric, share
 
     class Opened(Message):
         """The user clicked twice."""
@@ -128,6 +129,8 @@ class Chart(Widget):
 
     def show(self, picture: Picture | None) -> None:
         """Show another picture, or nothing."""
+        if picture is self._picture:
+            return
         old = self._picture.identity if self._picture else None
         self._picture = picture
         if (picture.identity if picture else None) != old:
@@ -147,7 +150,7 @@ class Chart(Widget):
     def render_line(self, y: int) -> Strip:
         """One line; see `textual.widget.Widget.render_line`."""
         if self._stale:
-            self._strips, self._area = self._sketch()
+            self._strips, self._area = self._sketch(self._picture)
             self._width = self.size.width
             self._stale = False
         return self._strips[y] if y < len(self._strips) else Strip.blank(self._width, self._look())
@@ -172,9 +175,13 @@ class Chart(Widget):
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
-    def _sketch(self) -> Sketch:
-        """What the chart looks like: as it was drawn before, if it was."""
-        picture = self._picture
+    def draw_ahead(self, picture: Picture) -> None:
+        """Draw what may be shown here next, so that it is there at once then."""
+        if self.is_attached:  # the page may have been laid out anew
+            self._sketch(picture)
+
+    def _sketch(self, picture: Picture | None) -> Sketch:
+        """What the chart looks like with this picture: as it was drawn before, if it was."""
         if picture is None or not self.size:
             return Sketch((), None)
         key = picture.identity, self.size, tuple(map(self._look, _PARTS)), *self.get_line_filters()
@@ -206,8 +213,11 @@ class Chart(Widget):
             glyphs=glyphs_for(os.environ),
         )
         title = self._title(picture, width, drawing)
-        if drawing.area is not None and drawing.area.x is None:
-            return Sketch([title, *self._message("nothing that can be drawn", width, height - 1)], drawing.area)
+        area = drawing.area
+        if area is not None and (area.x is None or area.y is None):
+            zoomed = picture.axes.x_limits is not None
+            message = "nothing here; 0 shows all" if zoomed else "nothing that can be drawn"
+            return Sketch([title, *self._message(message, width, height - 1)], area)
         return Sketch([title, *(Strip(line, width) for line in drawing.lines)], drawing.area)
 
     def _look(self, component: str = "") -> Style:
@@ -230,9 +240,10 @@ class Chart(Widget):
         room = width - cell_len(title)
         pieces = []
         if drawing is not None:
-            from tui_runs.drawing import not_shown  # noqa: PLC0415  imports numpy
+            from tui_runs.drawing import Curve, not_shown  # noqa: PLC0415  imports numpy
 
-            warnings = not_shown(picture.curves, picture.axes, drawing.outliers)
+            members = [Curve(one, ribbon.colour) for ribbon in picture.ribbons for one in ribbon.members]
+            warnings = not_shown([*picture.curves, *members], picture.axes, drawing.outliers)
             pieces.append((warnings, self._look("warning")))
         if picture.cursor is not None and drawing is not None:
             pieces += self._values(picture, picture.cursor)
@@ -260,9 +271,14 @@ class Chart(Widget):
     def _message(self, text: str, width: int, height: int) -> list[Strip]:
         ground = self._look()
         blank = Strip.blank(width, ground)
-        line = Strip([Segment(text.center(width)[:width], self._look("note"))])
+        text = clip(text, width)
+        line = Strip([Segment(text.center(width - cell_len(text) + len(text)), self._look("note"))])
         above = max((height - 1) // 2, 0)
         return [*[blank] * above, line, *[blank] * (height - above - 1)]
+
+    @property
+    def _metric(self) -> str:
+        return self._picture.metric if self._picture is not None else ""
 
     # --- mouse ----------------------------------------------------------------------------------------------------
 
@@ -280,9 +296,9 @@ class Chart(Widget):
     def _wheel(self, event: events.MouseEvent, factor: float, direction: int) -> None:
         event.stop()
         if event.shift or event.ctrl:
-            self.post_message(self.Panned(direction * (1 - _WHEEL)))
+            self.post_message(self.Panned(self._metric, direction * (1 - _WHEEL)))
         else:
-            self.post_message(self.Zoomed(factor, self._x_at(event)))
+            self.post_message(self.Zoomed(self._metric, factor, self._x_at(event)))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """The curves can be dragged from here."""
@@ -291,12 +307,22 @@ class Chart(Widget):
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Drag the curves while the button is down."""
-        if self._held_at is not None and event.screen_x != self._held_at:
-            self.post_message(self.Panned((self._held_at - event.screen_x) / max(self.columns - 1, 1)))
+        if not event.button:  # it was let go outside of the terminal
+            self._let_go()
+        elif self._held_at is not None and event.screen_x != self._held_at:
+            share = (self._held_at - event.screen_x) / max(self.columns - 1, 1)
+            self.post_message(self.Panned(self._metric, share))
             self._held_at, self._dragged = event.screen_x, True
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """Let the curves go."""
+        self._let_go()
+
+    def on_unmount(self) -> None:
+        """A page of fewer charts: who holds the mouse keeps it, gone or not."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._held_at = None
         self.release_mouse()
 
@@ -306,6 +332,6 @@ class Chart(Widget):
         if self._dragged or self._picture is None:
             return
         if event.chain == 2:
-            self.post_message(self.Opened(self._picture.metric))
+            self.post_message(self.Opened(self._metric))
         elif (x := self._x_at(event)) is not None:
-            self.post_message(self.Pointed(x))
+            self.post_message(self.Pointed(self._metric, x))

@@ -59,6 +59,14 @@ class ChartGrid(Vertical):
         return self._metrics[self._first : self._first + self._per_page]
 
     @property
+    def next_metrics(self) -> tuple[str, ...]:
+        """The metrics on the page after this one, or before it where this is the last; none where it is alone."""
+        first = self._first + self._per_page
+        if first >= len(self._metrics):
+            first = self._first - self._per_page
+        return self._metrics[max(first, 0) : first + self._per_page] if first != self._first else ()
+
+    @property
     def chart_columns(self) -> int:
         """How many columns the curves of the first chart have."""
         return self._charts[0].columns if self._charts else 1
@@ -107,6 +115,10 @@ class ChartGrid(Vertical):
         if self._single and any(entry.facts for entry in entries):
             lines = max(1, min(len(entries), self.size.height // 3))
         self.query_one(Legend).show(entries, "  ".join(text for text in (note, self.page_note) if text), lines)
+
+    def placed(self, pictures: Sequence[Picture]) -> list[tuple[Chart, Picture]]:
+        """Pictures, each with the chart that would show it."""
+        return list(zip(self._charts, pictures, strict=False))
 
     def turn(self, pages: int) -> None:
         """Go some pages on, or back; stops at both ends."""

@@ -325,10 +325,10 @@ class FrameWindow:
 
     def _fixed_widths(self, total: int) -> list[int]:
         """Widths of the fixed columns: what they need, but no more than three fifths where others scroll."""
-        widths = [self.width(column) for column in range(self.fixed)]
-        room = total - GUTTER - self._gap * (len(widths) - 1)
+        room = total - GUTTER - self._gap * (self.fixed - 1)
         if len(self.columns) > self.fixed:
             room = room * 3 // 5
+        widths = [min(self.width(column), max(room, 1)) for column in range(self.fixed)]
         while sum(widths) > max(room, len(widths)):
             widest = max(range(len(widths)), key=widths.__getitem__)
             if widths[widest] <= 1:

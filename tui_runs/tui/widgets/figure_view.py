@@ -36,6 +36,9 @@ _LIVE_SECONDS: Final = 0.25
 """Between two drawings where nothing but the data is new."""
 _MOST_PARAMS: Final = 200
 """Params that are looked at for what they have to do with the metric."""
+_CUT_SECONDS: Final = 0.015
+"""How long columns are cut out of the catalog before keys get their turn."""
+_BREATH_SECONDS: Final = 0.001
 _LEAST_READING: Final = 20
 """Cells of a title for the run under the cursor, whatever else there is to be said."""
 _BARS: Final = 2
@@ -112,11 +115,14 @@ class FigureView(Widget):
         self._shown: object = None
         self._telling: tuple[object, Telling | None] = (None, None)
         self._pointer: Pointer | None = None
+        self._cut: tuple[object, int] = (None, 0)
+        """How many of the params the catalog has cut out, and for which figure."""
+        self._cutting = False
 
     @property
     def idle(self) -> bool:
         """Whether what is shown is what was asked for last."""
-        return not self._busy and self._request is None
+        return not self._busy and not self._cutting and self._request is None
 
     @property
     def against(self) -> str:
@@ -179,6 +185,8 @@ class FigureView(Widget):
         reading = any(one.state is SourceState.READING for one in self._workspace.sources.values())
         telling_of = (shown, metric, tuple(params), reading, len(catalog).bit_length())
         telling = self._telling[1] if self._telling[0] == telling_of else None
+        if telling is None and not self._cut_out(telling_of, params):
+            return
         columns: Sequence[str] = params  # until it is known which of them tell something
         if telling is not None:
             axes = telling.columns[: len(state.axes) + state.skipped + most_axes(width)]
@@ -205,6 +213,27 @@ class FigureView(Widget):
             self._pointer if parallel and self.has_focus else None,
         )
         self._draw_soon()
+
+    def _cut_out(self, telling_of: object, params: Sequence[str]) -> bool:
+        """Whether the catalog has cut out all of these columns; if not, it goes on with them after a breath."""
+        if self._cutting:
+            return False
+        done = self._cut[1] if self._cut[0] == telling_of else 0
+        end = time.monotonic() + _CUT_SECONDS
+        for param in params[done:]:
+            self._workspace.catalog.wide([param])
+            done += 1
+            if time.monotonic() >= end:
+                break
+        self._cut = telling_of, done
+        self._cutting = done < len(params)
+        if self._cutting:
+            self.set_timer(_BREATH_SECONDS, self._cut_on)
+        return not self._cutting
+
+    def _cut_on(self) -> None:
+        self._cutting = False
+        self._ask()
 
     def _palette(self) -> Palette:
         from tui_runs.drawing.terminals import colour_system, glyphs_for  # noqa: PLC0415  imports numpy
@@ -256,6 +285,8 @@ class FigureView(Widget):
         if event.drawn is not None:
             self.drawn = event.drawn
             self._telling = event.drawn.request.telling_of, event.drawn.telling
+            if self._pointer is not None and self._pointer.axis >= len(event.drawn.axes):
+                self._pointer = None
             self.refresh()
         self._draw_soon()
 

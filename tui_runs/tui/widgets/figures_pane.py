@@ -168,10 +168,12 @@ class FiguresPane(FigureView, can_focus=True):
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """It reaches to here."""
-        if self._held and self._pointer is not None and self.drawn is not None and self.drawn.area is not None:
+        if self._held and not event.button:  # it was let go outside of the terminal
+            self.on_mouse_up(event)
+        elif self._held and self._pointer is not None and self.drawn is not None and self.drawn.area is not None:
             self._point(replace(self._pointer, place=self.drawn.area.place_of(event.y - 1)))
 
-    def on_mouse_up(self, event: events.MouseUp) -> None:
+    def on_mouse_up(self, event: events.MouseEvent) -> None:
         """It is chosen, if it is one."""
         if not self._held:
             return

@@ -8,7 +8,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui_runs.tui.widgets.columns import GUTTER, Cell, RowKey, TableColumn
+from tui_runs.tui.widgets.columns import GUTTER, RowKey
 from tui_runs.tui.widgets.frame_view import FrameView
 from tui_runs.tui.widgets.table_lines import HEADER
 
@@ -206,6 +206,3 @@ class FrameTable(FrameView):
     def on_mouse_scroll_left(self) -> None:
         """The same, to the left."""
         self._scroll_columns(-1)
-
-
-__all__ = ["Cell", "FrameTable", "RowKey", "TableColumn"]

@@ -104,12 +104,12 @@ class Legend(Widget):
         note = self._note if y == 0 else ""
         room = width - names - 5 - cell_len(note) - 2
         for place, fact in enumerate(entry.facts):
-            last = place == len(entry.facts) - 1
-            cells = max(cell_len(printable(one.facts[place])) for one in self._entries)
-            text = clip(printable(fact), room)
-            text = text if last else set_cell_size(text, min(cells, room)) + "  "
             if room < 4:
                 break
+            text = clip(printable(fact), room)
+            if place < len(entry.facts) - 1:  # the last one may be long, and nothing stands beside it
+                cells = max(cell_len(printable(one.facts[place])) for one in self._entries)
+                text = set_cell_size(text, min(cells, room)) + "  "
             line.append(Segment(text, ground if place == 0 else muted))
             room -= cell_len(text)
         strip = Strip(line).adjust_cell_length(width - cell_len(note) - 1, ground)

@@ -64,13 +64,6 @@ FrameView {
     .frame-table--glow-3 { background: $warning 28%; }
     .frame-table--glow-2 { background: $warning 18%; }
     .frame-table--glow-1 { background: $warning 9%; }
-
-    /* Sixteen colours do not mix: a tint of one is the colour itself, and text in it would vanish. */
-    &:ansi .frame-table--header-cursor { background: transparent; text-style: reverse; }
-    &:ansi .frame-table--cursor, &:ansi .frame-table--cursor-blurred { background: ansi_bright_black; }
-    &:ansi .frame-table--muted { text-style: dim; }
-    &:ansi .frame-table--glow-3, &:ansi .frame-table--glow-2 { background: transparent; text-style: reverse; }
-    &:ansi .frame-table--glow-1 { background: transparent; text-style: bold; }
 }
 """
 
