@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,12 @@ os.environ.update(
     GIT_PYTHON_REFRESH="quiet",
     COLORTERM="truecolor",  # what charts look like depends on it
     TERM="xterm-256color",
+    TZ="UTC",
     XDG_CACHE_HOME=_HOME.name + "/cache",
     XDG_CONFIG_HOME=_HOME.name + "/config",
     XDG_STATE_HOME=_HOME.name + "/state",
 )
+time.tzset()
 # Some trackers import it where it is there, and it lists all fonts the first time, for half a minute.
 sys.modules["matplotlib"] = None  # type: ignore[assignment]
 _NAMING = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID")

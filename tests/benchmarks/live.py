@@ -18,7 +18,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -255,7 +254,7 @@ def measure(directory: Path, parts: Sequence[str]) -> Iterator[Row]:
                 yield from measure_flood(directory)
             else:
                 yield measure_format(part, directory)
-        except (TerminalError, subprocess.CalledProcessError) as error:
+        except TerminalError as error:
             yield Row(f"{part}: failed", str(error))
 
 

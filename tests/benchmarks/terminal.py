@@ -253,7 +253,9 @@ class Terminal:
         """Wait until the CPU is quiet for a second; returns the seconds since the start until then, less that one."""
         until = time.monotonic() + timeout
         spent, since = self.cpu_seconds(), time.monotonic()
-        while time.monotonic() < until and time.monotonic() - since < 1:
+        while time.monotonic() - since < 1:
+            if time.monotonic() > until:
+                raise TerminalError(f"never at rest in {timeout:g} s")
             self.read(0.2)
             now = self.cpu_seconds()
             if now - spent > 0.02:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from textual._context import active_app
 from textual.pilot import Pilot
 
 from tui_runs.demo import write_store
@@ -21,15 +24,32 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 Opened = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
 
 
+async def _handled(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+    """Wait until all is handled, laid out and painted; Textual's own guesses that from CPU time, 20 ms at a time."""
+    app, quiet, end = active_app.get(), 0, time.monotonic() + max_sleep
+    while quiet < 3 and time.monotonic() < end:
+        resizes = app._resize_timer is not None
+        await asyncio.sleep(0.001 if resizes else 0)
+        paints = bool(app.screen_stack) and app.screen._update_timer._active.is_set()
+        if paints:
+            app.screen._on_timer_update()  # as its timer does within a sixtieth of a second
+        busy = any(
+            not pump._message_queue.empty() or pump._pending_message is not None or pump._next_callbacks
+            for pump in (app, *app._registry)
+        )
+        quiet = 0 if busy or paints or resizes else quiet + 1
+
+
 @pytest.fixture(autouse=True)
 def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for module in ("app", "pilot"):
+        monkeypatch.setattr(f"textual.{module}.wait_for_idle", _handled)
+    monkeypatch.setattr("tui_runs.tui.pacing._MOST_SECONDS", 0.0)  # what a key changes is painted with the key
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     # The disk that the tests run on may be nearly full, and is not to be on the pictures.
     monkeypatch.setattr("tui_runs.tui.health.watch.local_path", lambda uri: None)
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
     yield
-    time.tzset()
+    gc.unfreeze()  # the app freezes what it has begun with, and would never be freed
 
 
 @pytest.fixture(scope="session")

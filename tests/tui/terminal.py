@@ -5,20 +5,35 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
 
 import pexpect
 import pyte
 
 from tests.conftest import ROOT
 
-_NOT_OF_THIS_TERMINAL = ("NO_COLOR", "TEXTUAL", "COLUMNS", "LINES")
+_NOT_OF_THIS_TERMINAL = ("NO_COLOR", "TEXTUAL", "COLUMNS", "LINES", "TMUX")
 
 
 class Terminal:
-    """A program on a screen that can be read."""
+    """The program on a screen that can be read; ended with the block, whatever happens in it.
 
-    def __init__(self, arguments: list[str], size: tuple[int, int] = (160, 45)) -> None:
+    Args:
+        arguments: of the program.
+        size: columns and lines.
+        cwd: where it runs; here unless told.
+        env: variables that it has besides.
+    """
+
+    def __init__(
+        self,
+        arguments: list[str],
+        size: tuple[int, int] = (160, 45),
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         environment = {
@@ -27,14 +42,22 @@ class Terminal:
             "COLORTERM": "truecolor",
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(ROOT),
+            **(env or {}),
         }
         self.child = pexpect.spawn(
             sys.executable,
             ["-m", "tui_runs", *arguments],
             dimensions=(size[1], size[0]),
+            cwd=cwd,
             env=environment,
             timeout=60,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.child.close(force=True)
 
     @property
     def text(self) -> str:
@@ -55,3 +78,10 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         self.child.send(keys)
+
+    def quit(self) -> None:
+        """Leave the program by its key; it ends well."""
+        self.press("q")
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        assert self.child.exitstatus == 0

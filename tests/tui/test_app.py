@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +17,9 @@ from tui_runs.display import number
 from tui_runs.frames.catalog import RunKey
 from tui_runs.tui.app import TuiRunsApp
 from tui_runs.tui.charts.state import YScale
+from tui_runs.tui.messages import ReaderFailed
 from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
+from tui_runs.tui.screens.failure import FailureScreen
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.widgets.chart_grid import ChartGrid
 from tui_runs.tui.widgets.frame_table import FrameTable
@@ -366,6 +369,61 @@ class TestFailures:
             await until(pilot, lambda: pilot.app.screen is main_of(pilot))
             await settle(pilot)
             assert main_of(pilot).table.frame.height == 24
+            assert "stale: Its adapter failed: ZeroDivisionError." in text_of(pilot)
+
+    async def test_a_store_whose_adapter_fails_at_once_is_not_read_for_ever(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from tui_runs_mlflow.file_store import FileStore
+
+        def fail(self: FileStore) -> None:
+            raise ZeroDivisionError("nobody expected this")
+
+        monkeypatch.setattr(FileStore, "scan", fail)
+        async with opened(wait=False) as pilot:
+            await until(pilot, lambda: "nobody expected this" in text_of(pilot))
+            await pilot.press("escape")
+            await settle(pilot)
+            assert not pilot.app.reading
+            text = text_of(pilot)
+            assert "stale: Its adapter failed: ZeroDivisionError." in text
+            assert "No run could be read." in text
+
+    async def test_one_dialog_at_a_time(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            for number in range(3):
+                pilot.app.post_message(ReaderFailed("reading", f"failure {number}"))
+            await until(pilot, lambda: "failure 0" in text_of(pilot))
+            await pilot.pause()
+            assert [type(screen) for screen in pilot.app.screen_stack] == [MainScreen, FailureScreen]
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is main_of(pilot))
+            pilot.app.post_message(ReaderFailed("reading", "failure 3"))
+            await until(pilot, lambda: "failure 3" in text_of(pilot))
+
+    async def test_points_that_can_never_be_read_are_said_once(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from tui_runs_mlflow.file_store import FileStore
+
+        history, calls = FileStore.history, []
+
+        def fail(self: FileStore, *arguments: object) -> object:
+            if threading.current_thread().name != "tui-runs-histories":
+                return history(self, *arguments)  # the watch over the health of runs has a dialog of its own
+            calls.append(arguments)
+            raise ZeroDivisionError("points")
+
+        monkeypatch.setattr(FileStore, "history", fail)
+        async with opened(wait=False) as pilot:
+            await until(pilot, lambda: "ZeroDivisionError" in text_of(pilot))
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is main_of(pilot))
+            asked = len(calls)
+            await pilot.press("down")
+            await until(pilot, lambda: len(calls) > asked)
+            await settle(pilot)
+            assert pilot.app.screen is main_of(pilot)
 
     async def test_points_that_cannot_be_read_do_not_end_the_reader(
         self, opened: Opened, monkeypatch: pytest.MonkeyPatch
@@ -392,12 +450,12 @@ class TestFailures:
 
 class TestProgram:
     async def test_help_lists_every_key(self, opened: Opened) -> None:
-        async with opened(size=(160, 120)) as pilot:
+        async with opened(size=(160, 140)) as pilot:
             await pilot.press("question_mark")
             await until(pilot, lambda: pilot.app.screen is not main_of(pilot))
             await pilot.pause()
             text = text_of(pilot)
-            for says in ("Mark the run, or unmark it", "Logarithmic y axes", "Follow the store", "Leave"):
+            for says in ("Mark the run, or unmark it", "Logarithmic y", "Follow the store", "Search the log", "Leave"):
                 assert says in text
 
     async def test_themes(self, opened: Opened) -> None:

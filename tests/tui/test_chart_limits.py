@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,13 +13,15 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.tui.conftest import Opened, settle, text_of
+from tests.adapters.mlflow_stores import HandMadeStore
+from tests.tui.conftest import NOW, Opened, settle, text_of
 from tests.tui.test_charts import pane_of, points_of, press, state_of, titles
 from tui_runs.adapter import History
 from tui_runs.analysis.bands import band_of
 from tui_runs.analysis.chart_choices import Smoothing, Spread, XAxis
 from tui_runs.frames.histories import HistoryRequest, SeriesKey
 from tui_runs.schema import HISTORY, conform
+from tui_runs.tui.charts.limits import LimitsAsked
 from tui_runs.tui.charts.state import ChartState, Zoom
 from tui_runs.tui.screens.chart_form import ChartForm
 from tui_runs.tui.screens.pick import PickScreen
@@ -91,25 +95,31 @@ class TestLimits:
 
 
 class TestPages:
-    @pytest.mark.parametrize(("text", "shape"), [("2x2", (2, 2)), ("5", (3, 2)), ("1x4", (1, 4)), ("1", (1, 1))])
-    async def test_exactly_so_many_charts(self, opened: Opened, text: str, shape: tuple[int, int]) -> None:
+    async def test_exactly_so_many_charts(self, opened: Opened) -> None:
         async with opened(size=(160, 60)) as pilot:
-            await press(pilot, "z", "tab", "L")
-            await fill(pilot, charts=text)
-            regions = [chart.region for chart in pilot.app.screen.query(Chart)]
-            wanted = math.prod(map(int, text.split("x")))
-            assert len(regions) == len(pane_of(pilot).metrics_shown) == wanted
-            assert (len({one.y for one in regions}), len({one.x for one in regions})) == shape
-            await press(pilot, "W")
-            assert state_of(pilot) == ChartState()
+            await press(pilot, "z", "tab")
+            for text, shape in {"2x2": (2, 2), "5": (3, 2), "1x4": (1, 4), "1": (1, 1)}.items():
+                await press(pilot, "L")
+                await fill(pilot, charts=text)
+                regions = [chart.region for chart in pilot.app.screen.query(Chart)]
+                wanted = math.prod(map(int, text.split("x")))
+                assert len(regions) == len(pane_of(pilot).metrics_shown) == wanted
+                assert (len({one.y for one in regions}), len({one.x for one in regions})) == shape
+                await press(pilot, "W")
+                assert state_of(pilot) == ChartState()
 
-    async def test_36_charts_of_a_large_screen(self, opened: Opened) -> None:
-        async with opened(size=(220, 90)) as pilot:
+    async def test_36_charts_of_a_large_screen(self, opened: Opened, tmp_path: Path) -> None:
+        store = HandMadeStore(tmp_path / "mlruns")
+        points = "".join(f"{1_700_000_000_000 + step} {step / 7} {step}\n" for step in range(20)).encode()
+        store.put_run("a" * 32, metrics={f"m{number:02}": points for number in range(40)})
+        async with opened(store.location, size=(220, 90)) as pilot:
             await press(pilot, "z", "tab", "L")
             await fill(pilot, charts="36")
-            metrics = pane_of(pilot).metrics
-            assert len(pilot.app.screen.query(Chart)) == min(36, len(metrics))
-            assert pane_of(pilot)._per_page == 36
+            assert pane_of(pilot).metrics_shown == tuple(f"m{number:02}" for number in range(36))
+            regions = [chart.region for chart in pilot.app.screen.query(Chart)]
+            assert len(regions) == 36
+            assert all(region.height >= 4 for region in regions)
+            assert not any(one.overlaps(other) for one, other in combinations(regions, 2))
 
     async def test_more_than_there_is_room_for_is_said_and_a_smaller_screen_shows_fewer(self, opened: Opened) -> None:
         async with opened(size=(160, 60)) as pilot:
@@ -145,6 +155,21 @@ class TestPins:
             assert pane_of(pilot).metrics_shown[0] == "grad_norm"
             await press(pilot, "P", *"epoch", "enter")
             assert pane_of(pilot).metrics_shown[:2] == ("grad_norm", "epoch")
+
+
+class TestHostileMetrics:
+    @pytest.mark.parametrize(("metric", "shown"), [("a\x1b[2Jloss", "a␛[2Jloss"), (" loss ", "loss"), ("", "")])
+    async def test_in_the_form(self, opened: Opened, metric: str, shown: str) -> None:
+        async with opened() as pilot:
+            asked = LimitsAsked(ChartState(), metric, (metric, "other"), "number", (0.0, 9.0), (3, 4))
+            taken: list[ChartState | None] = []
+            pilot.app.push_screen(ChartForm(asked, NOW), taken.append)
+            await settle(pilot)
+            field = pilot.app.screen.query_one("#metric", Input)
+            assert field.value == shown
+            assert "\x1b" not in text_of(pilot)
+            await fill(pilot, y_to="3")
+            assert taken == [ChartState(y_limits=((metric, (-math.inf, 3.0)),))]
 
 
 class TestBandValues:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from textual.events import MouseMove
 from textual.pilot import Pilot
+from textual.widget import Widget
 
-from tests.tui.conftest import NOW, Opened, settle, text_of
+from tests.tui.conftest import NOW, Opened, settle, text_of, until
 from tests.tui.test_snapshots import SIZES, Compare, app, pressing  # noqa: F401  a fixture
 from tui_runs.analysis.chart_choices import XAxis
 from tui_runs.frames.catalog import RunKey
@@ -18,11 +20,14 @@ from tui_runs.frames.workspace import Workspace
 from tui_runs.schema import DETAILS
 from tui_runs.sources.discover import find
 from tui_runs.tui.app import TuiRunsApp
-from tui_runs.tui.charts.state import ChartSize, ChartState
+from tui_runs.tui.charts.state import ChartSize, ChartState, Zoom
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.screens.pick import PickScreen
+from tui_runs.tui.themes import DARK, LIGHT
+from tui_runs.tui.widgets import charts_pane, legend
 from tui_runs.tui.widgets.chart import Chart
 from tui_runs.tui.widgets.charts_pane import ChartsPane
+from tui_runs.tui.widgets.legend import Legend, LegendEntry
 
 
 def pane_of(pilot: Pilot[int]) -> ChartsPane:
@@ -57,6 +62,11 @@ def drawn_colours(pilot: Pilot[int]) -> set[str]:
 
 def points_of(pilot: Pilot[int], run: RunKey, metric: str) -> pl.DataFrame:
     return pilot.app.workspace.histories.points(SeriesKey(*run, metric))
+
+
+async def drag(pilot: Pilot[int], widget: Widget, offset: tuple[int, int]) -> None:
+    """Move the mouse with its button down; `Pilot.hover` has it up."""
+    await pilot._post_mouse_events([MouseMove], widget, offset, button=1)
 
 
 class TestSmoothing:
@@ -110,6 +120,52 @@ class TestAxes:
             loss = next(title for title in titles(pilot) if title.startswith("val/loss"))
             assert "epoch" in loss
             assert all("step" in title for title in titles(pilot) if not title.startswith("val/loss"))
+
+    async def test_a_zoom_and_a_cursor_are_of_the_x_on_which_they_were_chosen(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            pane, (run,) = pane_of(pilot), pane_of(pilot)._runs
+            own = pane.metrics_shown[-1]
+            row = {"run_id": run.run_id, "group": "metric", "item": own, "key": "step_metric", "value": "epoch"}
+            pane.take_details(run, pl.DataFrame([row], schema=DETAILS))
+            pilot.app.screen_stack[0].update_soon("below")
+            await settle(pilot)
+            charts = dict(zip(pane.metrics_shown, pilot.app.screen.query(Chart), strict=True))
+            whole = {metric: (chart._area.x.low, chart._area.x.high) for metric, chart in charts.items()}
+            assert whole[own][1] == points_of(pilot, run, "epoch")["value"].max()
+            await press(pilot, "u", "comma")
+            first = pane.metrics_shown[0]
+            for metric, chart in charts.items():
+                expected = state_of(pilot).zoom[:2] if metric != own else whole[own]
+                assert (chart._area.x.low, chart._area.x.high) == expected, metric
+            steps = state_of(pilot).cursor
+            assert f"step {steps:.0f}" in text_of(pilot)
+            column = charts[own].size.width // 2
+            await pilot.click(charts[own], offset=(column, 4))
+            await settle(pilot)
+            assert whole[own][0] <= state_of(pilot).cursor <= whole[own][1]
+            assert f"epoch {state_of(pilot).cursor:.3g}"[:9] in text_of(pilot)
+            assert (charts[first]._area.x.low, charts[first]._area.x.high) == whole[first]
+            charts[own].post_message(Chart.Zoomed(own, 0.5, None))
+            await settle(pilot)
+            assert charts[own]._area.x.high - charts[own]._area.x.low == pytest.approx(whole[own][1] / 2, rel=0.1)
+            assert (charts[first]._area.x.low, charts[first]._area.x.high) == whole[first]
+            await press(pilot, "0")
+            assert [(chart._area.x.low, chart._area.x.high) for chart in charts.values()] == list(whole.values())
+
+    async def test_an_x_from_a_store_cannot_break_the_screen(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            pane, (run,) = pane_of(pilot), pane_of(pilot)._runs
+            rows = [
+                {"run_id": run.run_id, "group": "metric", "item": metric, "key": "step_metric", "value": "\x1b[31mé学"}
+                for metric in pane.metrics_shown
+            ]
+            pane.take_details(run, pl.DataFrame(rows, schema=DETAILS))
+            pilot.app.screen_stack[0].update_soon("below")
+            await settle(pilot)
+            assert "no ␛[31mé学 was logged with it" in text_of(pilot)
+            assert "\x1b" not in text_of(pilot)
+            for chart in pilot.app.screen.query(Chart):
+                assert {chart.render_line(y).cell_length for y in range(chart.size.height)} == {chart.size.width}
 
     async def test_log_scales(self, opened: Opened) -> None:
         async with opened() as pilot:
@@ -188,16 +244,53 @@ class TestZoom:
             chart = next(iter(pilot.app.screen.query(Chart)))
             place = chart.size.width // 2
             under = chart._area.x_at(place)
-            chart.post_message(Chart.Zoomed(0.5, under))
+            chart.post_message(Chart.Zoomed(pane_of(pilot).metrics_shown[0], 0.5, under))
             await settle(pilot)
             assert chart._area.x_at(place) == pytest.approx(under, rel=0.05)
             before = state_of(pilot).zoom
             await pilot.mouse_down(chart, offset=(place, 4))
-            await pilot.hover(chart, offset=(place - 8, 4))
+            await drag(pilot, chart, (place - 8, 4))
             await pilot.mouse_up(chart, offset=(place - 8, 4))
             await settle(pilot)
             assert state_of(pilot).zoom.low > before.low
             assert state_of(pilot).cursor is None
+
+    async def test_who_lets_go_outside_of_the_terminal_has_let_go(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            chart = next(iter(pilot.app.screen.query(Chart)))
+            await press(pilot, "u")
+            before = state_of(pilot).zoom
+            await pilot.mouse_down(chart, offset=(30, 4))
+            await pilot.hover(chart, offset=(20, 4))
+            await settle(pilot)
+            assert pilot.app.mouse_captured is None
+            await pilot.hover(chart, offset=(10, 4))
+            await settle(pilot)
+            assert state_of(pilot).zoom == before
+
+    async def test_a_chart_that_goes_lets_the_mouse_go(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            chart = list(pilot.app.screen.query(Chart))[-1]
+            await pilot.mouse_down(chart, offset=(10, 4))
+            assert pilot.app.mouse_captured is chart
+            await press(pilot, "w")
+            await until(pilot, lambda: not chart.is_attached)
+            assert pilot.app.mouse_captured is None
+
+    async def test_a_zoom_between_two_points_and_one_beyond_them(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            run = pane_of(pilot)._runs[0]
+            metric = pane_of(pilot).metrics_shown[0]
+            first, second = points_of(pilot, run, metric)["step"][:2]
+            apart = second - first
+            pane_of(pilot).look(ChartState(zoom=Zoom(first + apart / 4, second - apart / 4)))
+            await settle(pilot)
+            assert drawn_colours(pilot)
+            pane_of(pilot).look(ChartState(zoom=Zoom(1e12, 2e12)))
+            await settle(pilot)
+            assert "nothing here; 0 shows all" in text_of(pilot)
+            await press(pilot, "0")
+            assert "nothing here" not in text_of(pilot)
 
 
 class TestGrid:
@@ -255,6 +348,51 @@ class TestBands:
             assert "mean ± std of 2 runs" in titles(pilot)[0]
             await press(pilot, "b")
             assert "of 2 runs" not in titles(pilot)[0]
+
+    async def test_what_of_the_runs_is_no_number_is_counted(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "slash", *"nan", "enter", "w", "b")
+            alone = re.search(r"(\d+) NaN", titles(pilot)[0])
+            assert alone
+            screen = pilot.app.screen_stack[0]
+            nan_run = pane_of(pilot)._runs[0]
+            await press(pilot, "slash", *["backspace"] * 3, "enter")
+            rows = screen.table.frame.select("source", "run_id").iter_rows()
+            others = [run for run in map(RunKey._make, rows) if run != nan_run][:1]
+            screen.marks.toggle([nan_run, *others])
+            screen.update_soon("table")
+            await settle(pilot)
+            assert "of 2 runs" in titles(pilot)[0]
+            assert alone[0] in titles(pilot)[0]
+
+
+class TestTheme:
+    async def test_a_run_that_is_not_marked_is_drawn_in_the_colour_of_text(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            assert {colour.lower() for colour in drawn_colours(pilot)} == {DARK.foreground.lower()}
+            await press(pilot, "ctrl+t")
+            assert {colour.lower() for colour in drawn_colours(pilot)} == {LIGHT.foreground.lower()}
+
+
+class TestLegend:
+    async def test_no_more_of_a_param_is_looked_at_than_is_seen(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with opened() as pilot:
+            await press(pilot, "w")
+            shown = pilot.app.screen.query_one(ChartsPane).query_one(Legend)
+            entries = [LegendEntry(f"run {n}", "#ffffff", 0, (f"{n}", "lr=" + "x" * 2000)) for n in range(50)]
+            shown.show(entries, "", 8)
+            await pilot.pause()
+            looked_at = []
+            monkeypatch.setattr(legend, "printable", lambda text: looked_at.append(len(text)) or text)
+            assert shown.render_line(0).text.startswith("━━ run 0   0   lr=xxx")
+            assert sum(looked_at) < 10_000
+
+
+def test_a_param_in_the_legend_is_one_short_line() -> None:
+    assert charts_pane._shortened("a\n\x1b[2J") == "a␊␛[2J"
+    assert charts_pane._shortened("x" * 100_000) == "x" * 59 + "…"
 
 
 TWO_RUNS = {

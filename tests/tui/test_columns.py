@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
+import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.widgets import Input
@@ -11,6 +13,7 @@ from textual.widgets import Input
 from tests.tui.conftest import Opened, settle, text_of
 from tests.tui.test_app import main_of
 from tui_runs.conditions import Order
+from tui_runs.tui.run_columns import Looks, make_columns
 from tui_runs.tui.runs_view import NEWEST_FIRST, RunsView
 from tui_runs.tui.screens.columns import ColumnsScreen
 from tui_runs.tui.widgets.frame_table import FrameTable
@@ -29,6 +32,13 @@ async def go_to(pilot, column: str) -> None:
             return
         await pilot.press("right")
     raise AssertionError(column)
+
+
+def test_steps_are_shown_whole() -> None:
+    frame = pl.DataFrame({"last_step(metrics.loss)": [15_000_000_123, None]})
+    looks = Looks(datetime.now, lambda window: ())
+    (column,) = make_columns(frame.columns, frame, looks)
+    assert [cell.text for cell in column.cells(frame)] == ["15,000,000,123", "—"]
 
 
 class TestView:

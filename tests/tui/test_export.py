@@ -6,8 +6,10 @@ import io
 import json
 import os
 import stat
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,6 +17,9 @@ from markdown_it import MarkdownIt
 
 from tests.tui.conftest import Opened, settle, until
 from tests.tui.test_app import main_of
+from tui_runs.export.text_table import TextColumn
+from tui_runs.tui import exporting
+from tui_runs.tui.exporting import Exported, render, text_columns
 from tui_runs.tui.runs_view import RunsView
 from tui_runs.tui.screens.associations import AssociationList, AssociationsScreen
 from tui_runs.tui.screens.export import ExportScreen
@@ -105,6 +110,32 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
+
+
+class TestThreads:
+    @pytest.mark.parametrize("name", ["a.md", "a.tex", "a.html", ""])
+    async def test_cells_are_formatted_beside_the_screen(
+        self, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        threads: list[threading.Thread] = []
+
+        def formatted(*arguments: Any) -> list[TextColumn]:
+            threads.append(threading.current_thread())
+            return text_columns(*arguments)
+
+        monkeypatch.setattr(exporting, "text_columns", formatted)
+        async with opened(view=RunsView(columns=("name",))) as pilot:
+            await export(pilot, tmp_path / name if name else "")
+            assert [thread is threading.main_thread() for thread in threads] == [False]
+
+    @pytest.mark.parametrize("format_name", ["csv", "json", "jsonl", "parquet"])
+    def test_what_programs_read_is_not_formatted(self, format_name: str) -> None:
+        frame = pl.DataFrame({"name": ["a"]})
+
+        def columns() -> list[TextColumn]:
+            raise AssertionError
+
+        assert render(Exported("Runs", frame, columns), format_name) == render(Exported("", frame, ()), format_name)
 
 
 class TestTrouble:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 import pytest
 from textual.pilot import Pilot
 
 from tests.tui.conftest import Opened, settle, text_of
+from tests.tui.test_charts import drag, press
 from tests.tui.test_snapshots import Compare, app, pressing  # noqa: F401  a fixture
+from tui_runs.frames.catalog import Catalog
+from tui_runs.tui.actions import figures as figures_actions
 from tui_runs.tui.app import TuiRunsApp
 from tui_runs.tui.figures.state import FigureKind, FigureState
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.view_state import capture, restore
+from tui_runs.tui.widgets import figure_view
 from tui_runs.tui.widgets.figures_pane import FiguresPane
 
 SIZES = pytest.mark.parametrize("size", [(160, 45), (120, 32), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -25,12 +31,6 @@ def main_of(pilot: Pilot[int]) -> MainScreen:
 
 def pane_of(pilot: Pilot[int]) -> FiguresPane:
     return main_of(pilot).below.figures
-
-
-async def press(pilot: Pilot[int], *keys: str) -> None:
-    for key in keys:
-        await pilot.press(key)
-        await settle(pilot)
 
 
 def title_of(pilot: Pilot[int]) -> str:
@@ -56,7 +56,8 @@ class TestKinds:
 
     async def test_a_scatter_is_of_all_runs_that_the_filter_leaves(self, opened: Opened) -> None:
         async with opened() as pilot:
-            await press(pilot, "7", "X", *"params.lr", "enter")
+            await press(pilot, "7")
+            await press(pilot, "X", *"params.lr", "enter")
             runs = frame_of(pilot, "metrics.val/loss", "params.lr")
             assert f"against lr · 1 missing · 1 NaN · {runs.height} runs · log x" in title_of(pilot)
             await press(pilot, "slash", *"cifar", "enter")
@@ -89,7 +90,8 @@ class TestKinds:
 
     async def test_log_scales(self, opened: Opened) -> None:
         async with opened() as pilot:
-            await press(pilot, "7", "X", *"params.lr", "enter")
+            await press(pilot, "7")
+            await press(pilot, "X", *"params.lr", "enter")
             assert title_of(pilot).split("  ")[1].endswith("log x")
             await press(pilot, "Y", "y")
             assert title_of(pilot).split("  ")[1].endswith("log y")
@@ -104,6 +106,16 @@ class TestKinds:
             await press(pilot, "n")
             assert "different numbers" not in text_of(pilot)
 
+    async def test_a_key_for_an_axis_that_a_figure_has_not_changes_nothing(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            await press(pilot, "7")
+            for kind, key in ((FigureKind.PARALLEL, "Y"), (FigureKind.BOX, "Y"), (FigureKind.HISTOGRAM, "y")):
+                while pane_of(pilot).state.kind is not kind:
+                    await press(pilot, "7")
+                before = pane_of(pilot).state
+                await press(pilot, key)
+                assert pane_of(pilot).state == before
+
     async def test_of_other_panes_the_keys_are_the_charts_own(self, opened: Opened) -> None:
         async with opened() as pilot:
             await press(pilot, "y", "K")
@@ -114,7 +126,8 @@ class TestKinds:
 class TestRuns:
     async def test_from_run_to_run_as_their_values_grow(self, opened: Opened) -> None:
         async with opened() as pilot:
-            await press(pilot, "7", "X", *"params.max_steps", "enter")
+            await press(pilot, "7")
+            await press(pilot, "X", *"params.max_steps", "enter")
             runs = frame_of(pilot, "metrics.val/loss", "params.max_steps").sort("params.max_steps", "metrics.val/loss")
             ids = runs["run_id"].to_list()
             at = ids.index(main_of(pilot).cursor_run.run_id)
@@ -126,7 +139,8 @@ class TestRuns:
 
     async def test_a_click_puts_the_cursor_on_a_run(self, opened: Opened) -> None:
         async with opened() as pilot:
-            await press(pilot, "7", "X", *"params.lr", "enter")
+            await press(pilot, "7")
+            await press(pilot, "X", *"params.lr", "enter")
             drawn = pane_of(pilot).drawn
             places = [tuple(spot) for spot in drawn.spots.tolist()]
             lone = next(at for at, spot in enumerate(places) if places.count(spot) == 1)
@@ -148,10 +162,22 @@ class TestRuns:
                 assert colours <= drawn, pane_of(pilot).state.kind
                 await press(pilot, "7")
 
+    async def test_of_many_marked_runs_the_first_stand_out(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(figures_actions, "MOST_CURVES", 3)
+        async with opened() as pilot:
+            await press(pilot, "7", *["space"] * 6)
+            marked = main_of(pilot).marks.runs
+            assert len(marked) == 6
+            assert list(pane_of(pilot).drawn.request.marks) == marked[:3]
+
 
 class TestParts:
     async def start(self, pilot: Pilot[int]) -> FiguresPane:
-        await press(pilot, "7", "7", "X", *"params.lr", "enter", "tab")
+        await press(pilot, "7", "7")
+        await press(pilot, "X", *"params.lr", "enter")
+        await press(pilot, "tab")
         pane = pane_of(pilot)
         assert pane.has_focus
         assert pane.axes[0].column == "params.lr"
@@ -197,7 +223,9 @@ class TestParts:
 
     async def test_words(self, opened: Opened) -> None:
         async with opened() as pilot:
-            await press(pilot, "7", "7", "X", *"params.optimizer", "enter", "tab")
+            await press(pilot, "7", "7")
+            await press(pilot, "X", *"params.optimizer", "enter")
+            await press(pilot, "tab")
             words = pane_of(pilot).axes[0].words
             await press(pilot, *["down"] * 5, "enter")
             assert main_of(pilot).view.where == f"params.optimizer = '{words[0]}'"
@@ -209,10 +237,39 @@ class TestParts:
             pane = await self.start(pilot)
             column, top = pane.drawn.area.columns[0], pane.drawn.area.top + 1
             await pilot.mouse_down(FiguresPane, offset=(column + 1, top))
-            await pilot.hover(FiguresPane, offset=(column + 1, top + 5))
+            await drag(pilot, pane, (column + 1, top + 5))
             await pilot.mouse_up(FiguresPane, offset=(column + 1, top + 5))
             await settle(pilot)
             assert main_of(pilot).view.where.startswith("params.lr between ")
+
+    async def test_a_button_that_was_let_go_outside_of_the_terminal(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            pane = await self.start(pilot)
+            column, top = pane.drawn.area.columns[0], pane.drawn.area.top + 1
+            await pilot.mouse_down(FiguresPane, offset=(column + 1, top))
+            await drag(pilot, pane, (column + 1, top + 5))
+            await pilot.hover(FiguresPane, offset=(column + 1, top + 9))
+            await settle(pilot)
+            assert pilot.app.mouse_captured is None
+            where = main_of(pilot).view.where
+            assert where.startswith("params.lr between ")
+            await pilot.hover(FiguresPane, offset=(column + 1, top + 2))
+            await settle(pilot)
+            assert main_of(pilot).view.where == where
+
+    async def test_the_pointer_goes_with_its_axis(self, opened: Opened) -> None:
+        async with opened() as pilot:
+            pane = await self.start(pilot)
+            await press(pilot, *["right"] * (len(pane.axes) - 1))
+            last = pane._pointer.axis
+            await pilot.resize_terminal(90, 45)
+            await settle(pilot)
+            assert len(pane.axes) <= last
+            assert pane.drawn.request.size[0] < 90
+            assert pane._pointer is None
+            await press(pilot, "up", "up", "right", "space")
+            assert pane._pointer.axis == 1
+            assert pilot.app.screen is main_of(pilot)
 
     async def test_other_axes(self, opened: Opened) -> None:
         async with opened(size=(100, 40)) as pilot:
@@ -242,6 +299,23 @@ class TestLive:
             await settle(pilot)
             assert pane_of(pilot).drawn is after
 
+    async def test_params_are_cut_out_a_few_at_a_time(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(figure_view, "_CUT_SECONDS", 0.0)
+        asked = []
+        wide = Catalog.wide
+
+        def noted(self: Catalog, columns: Sequence[str]) -> pl.DataFrame:
+            asked.append([name for name in columns if name.startswith("params.") and name not in self._columns])
+            return wide(self, columns)
+
+        async with opened() as pilot:
+            pilot.app.workspace.catalog._columns.clear()
+            monkeypatch.setattr(Catalog, "wide", noted)
+            await press(pilot, "7")
+            assert pane_of(pilot).drawn.choices
+            assert sum(map(len, asked)) > 3
+            assert max(map(len, asked)) == 1
+
     async def test_no_runs_with_a_metric(self, opened: Opened) -> None:
         async with opened() as pilot:
             await press(pilot, "7", "slash", *"nothing-has-this", "enter")
@@ -250,13 +324,16 @@ class TestLive:
     async def test_a_run_in_a_closed_group_is_said(self, opened: Opened) -> None:
         async with opened() as pilot:
             main_of(pilot).group_by(["experiment"])
-            await press(pilot, "7", "full_stop")
+            await press(pilot, "7")
+            await press(pilot, "full_stop")
             assert [note.message for note in pilot.app._notifications] == ["That run is in a group that is closed."]
 
 
 async def test_saved_with_the_view(opened: Opened) -> None:
     async with opened() as pilot:
-        await press(pilot, "7", "7", "X", *"params.lr", "enter", "y", "m", *"val/acc", "enter")
+        await press(pilot, "7", "7")
+        await press(pilot, "X", *"params.lr", "enter")
+        await press(pilot, "y", "m", *"val/acc", "enter")
         state = pane_of(pilot).state
         assert state == FigureState(FigureKind.PARALLEL, "metrics.val/acc", log_y=True, axes=("params.lr",))
         saved = capture(main_of(pilot))

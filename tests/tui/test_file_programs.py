@@ -7,11 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from tests.tui.conftest import NOW
-from tests.tui.test_terminal import Terminal
+from tests.tui.terminal import Terminal
 from tui_runs.demo import write_store
 
 _PROGRAM = """#!{python}
@@ -55,26 +54,25 @@ def test_a_program_gets_the_screen(
     monkeypatch.delenv("VISUAL", raising=False)
     (file,) = store.glob("*/*/artifacts/notes.txt")
 
-    terminal = Terminal(["open", str(store)])
-    terminal.until(lambda text: "3 runs" in text and "Charts" in text)
-    terminal.press("4")
-    terminal.until(lambda text: "notes.txt" in text)
-    terminal.press("\t")
-    terminal.until(lambda text: "what was logged" in text)
-    terminal.press(key)
-    terminal.until(lambda text: "PROGRAM HAS THE SCREEN" in text)
-    option, words, path, mode, content = seen.read_text().split("|")
-    assert (option, words, content) == ("-a", "two words", "what was logged")
-    if variable == "PAGER":
-        assert path == str(file)
-    else:
-        assert mode == "0o400"
-        assert not path.startswith(str(tmp_path))
-        assert os.path.exists(path)
-    terminal.press("\r")
-    terminal.until(lambda text: "notes.txt" in text and "PROGRAM" not in text)
-    if variable == "EDITOR":
-        assert not os.path.exists(path)
-        assert file.read_text() == "what was logged"
-    terminal.press("q")
-    terminal.child.expect(pexpect.EOF)
+    with Terminal(["open", str(store)]) as terminal:
+        terminal.until(lambda text: "3 runs" in text and "Charts" in text)
+        terminal.press("4")
+        terminal.until(lambda text: "notes.txt" in text)
+        terminal.press("\t")
+        terminal.until(lambda text: "what was logged" in text)
+        terminal.press(key)
+        terminal.until(lambda text: "PROGRAM HAS THE SCREEN" in text)
+        option, words, path, mode, content = seen.read_text().split("|")
+        assert (option, words, content) == ("-a", "two words", "what was logged")
+        if variable == "PAGER":
+            assert path == str(file)
+        else:
+            assert mode == "0o400"
+            assert not path.startswith(str(tmp_path))
+            assert os.path.exists(path)
+        terminal.press("\r")
+        terminal.until(lambda text: "notes.txt" in text and "PROGRAM" not in text)
+        if variable == "EDITOR":
+            assert not os.path.exists(path)
+            assert file.read_text() == "what was logged"
+        terminal.quit()

@@ -36,8 +36,20 @@ def test_two_keys_may_change_places() -> None:
     assert not problems
 
 
+def test_the_keys_that_move_about_the_table_are_taken_and_take() -> None:
+    _, _, problems = remap({"view.log": "k"}, "config.toml")
+    assert [(problem.what, problem.remedy) for problem in problems] == [
+        ("The key k is view.log in [keys], and was table.up.", "Give table.up another key there."),
+    ]
+    _, _, problems = remap({"table.up": "y"}, "config.toml")
+    assert [problem.what for problem in problems] == ["The key y is table.up in [keys], and was view.log."]
+    _, _, problems = remap({"view.log": "k", "table.up": "up,ctrl+k", "runs.sort": "$", "view.run": "enter"}, "x")
+    assert not problems
+
+
 def test_every_binding_of_the_program_can_be_moved() -> None:
-    wishes = dict.fromkeys(["problems.close", "health.dismiss", "table.up", "app.interrupt", "app.palette"], "f5")
+    names = ["problems.close", "health.dismiss", "table.up", "app.interrupt", "app.palette"]
+    wishes = {name: f"f{number}" for number, name in enumerate(names, 5)}
     _, keymap, problems = remap(wishes, "config.toml")
     assert not problems
     assert keymap == wishes
@@ -81,3 +93,23 @@ async def test_in_the_app(demo_root: Path, monkeypatch: pytest.MonkeyPatch) -> N
         await pilot.press("question_mark")
         await settle(pilot)
         assert "ctrl+f" in text_of(pilot)
+
+
+async def test_keys_of_panes_are_shown_as_they_are_now(demo_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo_root)
+    config, _ = read_config('[keys]\n"files.pager" = "p"\n"log.search" = "?"\n"table.sort" = "f8"', Path("x.toml"))
+    workspace = Workspace(now=lambda: NOW)
+    workspace.open(find(["./mlruns"]))
+    app = TuiRunsApp(workspace, config=config)
+    async with app.run_test(size=(160, 160)) as pilot:
+        await settle(pilot)
+        await pilot.press("4", "tab")
+        await settle(pilot)
+        assert "p $PAGER   e $EDITOR, a copy   / find   w wrap" in text_of(pilot)
+        await pilot.press("question_mark")
+        await settle(pilot)
+        lines = [" ".join(line.split()) for line in text_of(pilot).splitlines()]
+        assert any("p Open the file in $PAGER" in line for line in lines)
+        assert any("? Search the log, from here up" in line for line in lines)
+        assert any("[ The one before" in line for line in lines)
+        assert any("f8 Sort by the column under the cursor" in line for line in lines)

@@ -14,6 +14,7 @@ from tests.adapters.wandb_runs import WandbWriter
 from tests.tui.conftest import NOW, Opened, settle, text_of, until
 from tests.tui.test_app import main_of
 from tests.tui.test_snapshots import Compare, pressing
+from tui_runs.capabilities import LogPart
 from tui_runs.frames.workspace import Workspace
 from tui_runs.sources.discover import find
 from tui_runs.tui import log_window
@@ -27,7 +28,7 @@ SIZE = (120, 40)
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_pane, "_POLL_SECONDS", 0.2)  # busier, and no key press is ever done for Pilot
+    monkeypatch.setattr(log_pane, "_POLL_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -158,14 +159,46 @@ class TestReading:
             path.write_text("first\n99% #########\n")  # as W&B exchanges the line of a progress bar
             await until(pilot, lambda: held(pilot) == ["first", "99% #########"])
 
-    async def test_a_log_that_goes_away(self, opened: Opened, files: Path) -> None:
+    async def test_nothing_is_kept_of_a_log_that_is_shorter_now(self, opened: Opened, files: Path) -> None:
+        (files / "output.log").write_text("")
+        data = b"old 1\nold 2\nold 3\n"
+
+        def read_log(run_id: str, name: str, start: int, limit: int) -> LogPart:
+            begin = max(0, start + len(data)) if start < 0 else min(start, len(data))
+            return LogPart(data[begin : begin + limit], begin, len(data))
+
+        async with opened(str(files.parents[1]), size=SIZE) as pilot:
+            (store,) = pilot.app.workspace.sources.values()
+            store.source.read_log = read_log
+            await pilot.press("5")
+            await shows(pilot, "old 3")
+            data = b"new 1\nnew 22\n"  # "new 22" is longer than what stood in its place
+            await shows(pilot, "new 1")
+            await until(pilot, lambda: held(pilot) == ["new 1", "new 22"])
+
+    async def test_a_log_that_goes_away_and_comes_back(self, opened: Opened, files: Path) -> None:
         (files / "output.log").write_text("here\n")
         async with opened(str(files.parents[1]), size=SIZE) as pilot:
             await pilot.press("5")
-            await shows(pilot, "here")
-            (files / "output.log").unlink()
-            await until(pilot, lambda: pane_of(pilot)._said)
+            await shows(pilot, "5 B · at its end, following")
+            (files / "output.log").rename(files / "moved")
+            await until(pilot, lambda: "5 B · at its end, following · " in text_of(pilot))
             assert "here" in text_of(pilot)
+            (files / "moved").rename(files / "output.log")
+            await until(pilot, lambda: "following · " not in text_of(pilot))
+
+    async def test_a_line_that_is_longer_than_what_is_read_at_once(self, opened: Opened, files: Path) -> None:
+        bar = b"".join(b"\r%7d/99999" % number for number in range(100_000))
+        assert len(bar) > 4 * CHUNK
+        (files / "output.log").write_bytes(b"the first line\n" + bar + b"\n")
+        async with opened(str(files.parents[1]), size=SIZE) as pilot:
+            await pilot.press("5", "tab")
+            await shows(pilot, "99999/99999")
+            await until(pilot, lambda: len(held(pilot)) > 1)  # or the cursor could go nowhere
+            while held(pilot)[0] != "the first line":
+                before = held(pilot)
+                await pilot.press("up")
+                await until(pilot, lambda before=before: held(pilot) != before)  # type: ignore[misc]
 
 
 class TestChoosing:
@@ -181,6 +214,28 @@ class TestChoosing:
             assert "printed" not in text_of(pilot)
             await pilot.press("left_square_bracket")
             await shows(pilot, "printed")
+
+    async def test_long_lines_are_those_of_the_log_that_is_chosen(self, opened: Opened, files: Path) -> None:
+        (files / "output.log").write_text("printed " * 60 + "\nend\n")
+        (files / "other.log").write_text("written " * 60 + "\nend\n")
+        async with opened(str(files.parents[1]), size=SIZE) as pilot:
+            await pilot.press("5", "tab")
+            await shows(pilot, "printed")
+            await pilot.press("right_square_bracket")
+            await shows(pilot, "log 2 of 2")
+            await shows(pilot, "written")
+            assert "printed" not in text_of(pilot)
+
+    async def test_the_chosen_log_is_deleted(self, opened: Opened, files: Path) -> None:
+        for name in ("output.log", "second.log", "third.log"):
+            (files / name).write_text(f"in {name}\n")
+        async with opened(str(files.parents[1]), size=SIZE) as pilot:
+            await pilot.press("5", "tab")
+            await shows(pilot, "log 1 of 3")
+            (files / "second.log").unlink()  # the third of them: those written last come first
+            await pilot.press("left_square_bracket")
+            await shows(pilot, "log 2 of 2")
+            await shows(pilot, "in third.log")
 
     async def test_a_run_without_a_log_that_gets_one(self, opened: Opened, files: Path) -> None:
         async with opened(str(files.parents[1]), size=SIZE) as pilot:
@@ -217,6 +272,31 @@ class TestLongLines:
             await until(pilot, lambda: "the end" not in text_of(pilot) and "aaa…" in text_of(pilot))
             await pilot.press("w")
             await shows(pilot, "the end")
+
+    async def test_one_line_without_an_end_is_followed(self, opened: Opened, files: Path) -> None:
+        path = files / "output.log"
+        path.write_text("first " * 900 + "last")
+        async with opened(str(files.parents[1]), size=SIZE) as pilot:
+            await pilot.press("5")
+            await shows(pilot, "at its end, following")
+            assert "last" in text_of(pilot)
+            with path.open("a") as log:
+                log.write(" of all")
+            await shows(pilot, "last of all")
+
+    async def test_what_is_beyond_the_edge_is_not_made_ready(self, opened: Opened, files: Path) -> None:
+        (files / "output.log").write_text(("ab" * 54 + "needle " + "a" * 9_000 + "\n") * 60)
+        async with opened(str(files.parents[1]), size=SIZE) as pilot:
+            await pilot.press("5", "tab", "w")
+            await until(pilot, lambda: "…" in text_of(pilot))
+            view = pane_of(pilot).view
+            for needle, most in (("a", 250), ("b", 250), ("needle", 3)):
+                await pilot.press("slash", "ctrl+u", *needle, "enter")
+                await until(pilot, lambda needle=needle: view.needle == needle)  # type: ignore[misc]
+                (cell,) = view._cells(view.frame.tail(1))
+                assert len(cell.pieces) <= most
+                assert cell.width <= SIZE[0] + len(needle)
+                assert (needle, "best") in [(text[: len(needle)], style) for text, style in cell.pieces]
 
 
 class TestSearching:

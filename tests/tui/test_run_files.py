@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -14,11 +16,14 @@ from PIL import Image, ImageDraw
 from textual.pilot import Pilot
 from textual.widgets import Tree
 
+from tests.adapters.wandb_runs import WandbWriter
 from tests.tui.conftest import NOW, Opened, settle, text_of, until
 from tui_runs.demo import write_store
 from tui_runs.frames.workspace import Workspace
 from tui_runs.sources.discover import find
 from tui_runs.tui.app import TuiRunsApp
+from tui_runs.tui.screens.failure import FailureScreen
+from tui_runs.tui.widgets import file_tree, files_pane, log_pane
 from tui_runs.tui.widgets.preview_view import PreviewView
 
 
@@ -124,8 +129,15 @@ async def test_details_stand_in_the_run_pane(opened: Opened, store: Path) -> Non
 # --- previews, and what is done with a file ---------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="session")
+def large_image() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (6000, 6000), "#203040").save(file, "png")
+    return file.getvalue()
+
+
 @pytest.fixture
-def pictures(store: Path) -> Path:
+def pictures(store: Path, large_image: bytes) -> Path:
     """The same store; its newest run has a table, and an image logged at four steps as W&B names them, too."""
     (files,) = (path.parent for path in store.glob("*/*/artifacts/conf.json"))
     rows = range(40)
@@ -138,8 +150,7 @@ def pictures(store: Path) -> Path:
         image = Image.new("RGB", (64, 48), "#203040")
         ImageDraw.Draw(image).ellipse((8, 8, 40, 40), fill=(step // 5, 255 - step // 5, 120))
         image.save(files / "media" / f"samples_{step}_0123456789ab.png")
-    image = Image.new("RGB", (6000, 6000), "#203040")
-    image.save(files / "large.png")
+    (files / "large.png").write_bytes(large_image)
     return store
 
 
@@ -185,6 +196,52 @@ async def test_an_image_is_laid_out_anew_for_another_room(opened: Opened, pictur
         await pilot.resize_terminal(160, 60)
         await settle(pilot)
         await until(pilot, lambda: text_of(pilot).count("▀") == 2 * (view.size.height - 1) ** 2 > before)
+
+
+async def test_an_image_by_kittys_protocol_is_kept_by_the_terminal_as_long_as_it_is_shown(
+    opened: Opened, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_RUNS_IMAGES", "kitty")
+    said: list[str] = []
+    async with opened(str(pictures)) as pilot:
+        monkeypatch.setattr(pilot.app._driver, "write", said.append)
+        await look_at(pilot, "large.png")
+        view = pilot.app.screen.query_one(PreviewView)
+        await until(pilot, lambda: view._page.before)
+        page = view._page
+        assert page.before.startswith("\x1b_G")
+        assert [said.count(page.before), said.count(page.after)] == [1, 0]
+        view.show_again()
+        assert said.count(page.before) == 2
+        await pilot.press("up")
+        await until(pilot, lambda: not view._page.before)
+        assert said.count(page.after) == 1
+        await pilot.press("down")
+        await until(pilot, lambda: view._page.before)
+        last = view._page.after
+        before = said.count(last)
+    assert said.count(last) == before + 1
+
+
+async def test_a_sixel_image_is_drawn_over_its_cells_and_not_over_a_dialog(
+    opened: Opened, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_RUNS_IMAGES", "sixel")
+    async with opened(str(pictures)) as pilot:
+        await look_at(pilot, "large.png")
+        view = pilot.app.screen.query_one(PreviewView)
+        await until(pilot, lambda: view._page.over)
+
+        def lines() -> list[str]:
+            return [view.render_line(y).text for y in range(view.size.height)]
+
+        (drawn,) = [line for line in lines() if "\x1bP" in line]
+        assert drawn == lines()[len(view._page.rows)]  # the last of them, when all cells are painted
+        x, y = view.region.x + 1, view.region.y + 1  # inside of the padding, below the title
+        assert f"\x1b7\x1b[{y + 1};{x + 1}H\x1bP" in drawn
+        await pilot.press("question_mark")
+        await settle(pilot)
+        assert not any("\x1b" in line for line in lines())
 
 
 async def test_the_steps_of_an_image(opened: Opened, pictures: Path) -> None:
@@ -241,6 +298,89 @@ async def test_without_a_terminal_no_program_gets_the_screen(
         monkeypatch.delenv("VISUAL", raising=False)
         await pilot.press("e")
         await until(pilot, lambda: "$EDITOR is no-such-editor, and there is no such program." in told(pilot))
+
+
+async def test_readers_hold_still_while_a_program_has_the_screen(
+    opened: Opened, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes their messages then, and these would pile up."""
+    monkeypatch.setenv("PAGER", "true")
+    monkeypatch.setattr(TuiRunsApp, "suspend", lambda app: nullcontext())
+    for following in (True, False):
+        async with opened(str(pictures)) as pilot:
+            seen: list[bool] = []
+            app = pilot.app
+            assert isinstance(app, TuiRunsApp)
+            monkeypatch.setattr(files_pane, "run", lambda words, opening: seen.append(app.following))  # noqa: B023
+            app.follow(following)
+            await look_at(pilot, "conf.json")
+            await pilot.press("o")
+            await until(pilot, lambda: seen)  # noqa: B023
+            assert seen == [False]
+            await until(pilot, lambda: app.following is following)  # noqa: B023
+
+
+async def test_an_adapter_that_fails_is_told_of_and_asked_again(
+    opened: Opened, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(str(pictures)) as pilot:
+        app = pilot.app
+        assert isinstance(app, TuiRunsApp)
+        (store,) = (one.source for one in app.workspace.sources.values())
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "read_artifact", lambda *_: 1 / 0)
+            await look_at(pilot, "conf.json")
+            await until(pilot, lambda: isinstance(app.screen, FailureScreen))
+            await pilot.press("escape")
+            await until(pilot, lambda: "an error that nobody foresaw" in text_of(pilot))
+        await choose(pilot, "log.txt")
+        await until(pilot, lambda: "[bold]markup[/]" in text_of(pilot))
+
+
+async def test_an_adapter_that_fails_over_a_log_is_asked_again(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_pane, "_POLL_SECONDS", 0.02)
+    writer = WandbWriter(tmp_path / "wandb")
+    files = writer.log_path(writer.add_run("one")).parent / "files"
+    files.mkdir()
+    (files / "output.log").write_text("epoch 1 of 2\n")
+    async with opened(str(tmp_path / "wandb")) as pilot:
+        app = pilot.app
+        assert isinstance(app, TuiRunsApp)
+        (store,) = (one.source for one in app.workspace.sources.values())
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "logs", lambda *_: 1 / 0)
+            await pilot.press("5")
+            await until(pilot, lambda: isinstance(app.screen, FailureScreen))
+            await pilot.press("escape")
+            await until(pilot, lambda: "an error that nobody foresaw" in text_of(pilot))
+        await until(pilot, lambda: "epoch 1 of 2" in text_of(pilot))
+
+
+class TestTree:
+    @pytest.fixture
+    def series(self, pictures: Path) -> Path:
+        (files,) = (path.parent for path in pictures.glob("*/*/artifacts/conf.json"))
+        for number in range(300):
+            (files / "media" / f"frame_{number}.txt").touch()
+        return pictures
+
+    async def test_other_steps_are_known_from_the_second_file(
+        self, opened: Opened, series: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with opened(str(series)) as pilot:
+            await look_at(pilot, "media/")
+            await pilot.press("right")
+            await settle(pilot)
+            await choose(pilot, "frame_0.txt")
+            await settle(pilot)
+            looked_at: list[str] = []
+            monkeypatch.setattr(file_tree, "_key_of", lambda name: looked_at.append(name) or "the same")
+            await pilot.press("down")
+            await settle(pilot)
+            assert "other steps" in text_of(pilot)
+            assert len(looked_at) < 10
 
 
 class TestLooks:

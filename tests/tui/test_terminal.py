@@ -71,46 +71,42 @@ def rows(text: str) -> list[str]:
 
 def test_rows_sort_marks_curves_and_a_live_point(writer: tuple[Path, Callable[[int, float], None]]) -> None:
     store, log = writer
-    terminal = Terminal(["open", str(store)])
-    terminal.until(lambda text: rows(text) == ["gamma-run", "beta-run", "alpha-run"] and "▶ 1 running" in text)
+    with Terminal(["open", str(store)]) as terminal:
+        terminal.until(lambda text: rows(text) == ["gamma-run", "beta-run", "alpha-run"] and "▶ 1 running" in text)
 
-    # Sort by the loss: a click on its title, where the cursor is then, and s to turn it round.
-    column = terminal.screen.display[2].index("loss") + 1
-    terminal.press(f"\x1b[<0;{column + 1};3M\x1b[<0;{column + 1};3m")
-    terminal.until(lambda text: "loss ▲" in text and rows(text) == ["gamma-run", "beta-run", "alpha-run"])
-    terminal.press("s")
-    terminal.until(lambda text: "loss ▼" in text and rows(text) == ["alpha-run", "beta-run", "gamma-run"])
+        # Sort by the loss: a click on its title, where the cursor is then, and s to turn it round.
+        column = terminal.screen.display[2].index("loss") + 1
+        terminal.press(f"\x1b[<0;{column + 1};3M\x1b[<0;{column + 1};3m")
+        terminal.until(lambda text: "loss ▲" in text and rows(text) == ["gamma-run", "beta-run", "alpha-run"])
+        terminal.press("s")
+        terminal.until(lambda text: "loss ▼" in text and rows(text) == ["alpha-run", "beta-run", "gamma-run"])
 
-    # Mark two runs: both are in the legend and on the chart, in two colours.
-    terminal.press("\x1b[H")
-    terminal.press("  ")
-    text = terminal.until(lambda text: "2 marked runs" in text and "━━ alpha-run" in text and "━━ beta-run" in text)
-    below = next(number for number, line in enumerate(text.splitlines()) if "2 marked runs" in line)
+        # Mark two runs: both are in the legend and on the chart, in two colours.
+        terminal.press("\x1b[H")
+        terminal.press("  ")
+        text = terminal.until(lambda text: "2 marked runs" in text and "━━ alpha-run" in text and "━━ beta-run" in text)
+        below = next(number for number, line in enumerate(text.splitlines()) if "2 marked runs" in line)
 
-    def colours() -> set[str]:
-        return {
-            cell.fg
-            for y in range(below + 2, 44)
-            for cell in terminal.screen.buffer[y].values()
-            if "\u2801" <= cell.data[:1] <= "\u28ff"
-        }
+        def colours() -> set[str]:
+            return {
+                cell.fg
+                for y in range(below + 2, 44)
+                for cell in terminal.screen.buffer[y].values()
+                if "\u2801" <= cell.data[:1] <= "\u28ff"
+            }
 
-    terminal.until(lambda text: len(colours()) >= 2)
+        terminal.until(lambda text: len(colours()) >= 2)
 
-    # A point that the real client logs while we watch.
-    log(200, 0.03125)
-    terminal.until(lambda text: "0.03125" in text)
+        # A point that the real client logs while we watch.
+        log(200, 0.03125)
+        terminal.until(lambda text: "0.03125" in text)
 
-    terminal.press("q")
-    terminal.child.expect(pexpect.EOF)
-    terminal.child.close()
-    assert terminal.child.exitstatus == 0
+        terminal.quit()
 
 
 def test_what_cannot_be_opened_ends_before_the_screen_is_taken(tmp_path: Path) -> None:
-    terminal = Terminal(["open", str(tmp_path / "missing")])
-    terminal.child.expect(pexpect.EOF)
-    terminal.child.close()
+    with Terminal(["open", str(tmp_path / "missing")]) as terminal:
+        terminal.child.expect(pexpect.EOF)
     said = terminal.child.before.decode()
     assert terminal.child.exitstatus == 2
     assert "does not exist" in said

@@ -7,10 +7,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from tests.adapters.wandb_runs import sdk_environment
@@ -22,7 +22,7 @@ from tui_runs.frames.workspace import Workspace
 from tui_runs.sources.discover import find
 from tui_runs.tui.app import TuiRunsApp
 
-_STEPS = 150
+_STEPS = 60
 _RUNS = {"by-mlflow", "by-wandb", "by-csv", "by-jsonl", "by-tensorboard"}
 _STORES = ("mlruns", "wandb", "runs")
 
@@ -41,12 +41,15 @@ class Training:
             text=True,
         )
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "begun\n"
+        if (said := self._process.stdout.readline()) != "begun\n":
+            self.end()
+            pytest.fail(f"the training did not begin: {said}")
 
     def go_on(self) -> None:
+        """To half way, and from there to the end."""
         assert self._process.stdin is not None
         self._process.stdin.write("go on\n")
-        self._process.stdin.close()
+        self._process.stdin.flush()
 
     @property
     def has_ended(self) -> bool:
@@ -63,8 +66,10 @@ class Training:
         if not self.has_ended:
             self._process.kill()
         self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with suppress(BrokenPipeError):
+                stream.close()
 
 
 @pytest.fixture
@@ -80,26 +85,28 @@ def counts(screen: str) -> dict[str, tuple[int, str]]:
     return {name: (int(count.replace(",", "").replace("—", "0")), last) for name, count, last in rows}
 
 
+def have(points: int) -> Callable[[str], bool]:
+    """Whether every run has so many points, and W&B's one less: wandb writes a step when the next one begins."""
+    wanted = {**dict.fromkeys(_RUNS, points), "by-wandb": points - 1}
+    return lambda screen: {name: count for name, (count, _) in counts(screen).items()} == wanted
+
+
 def test_table_in_a_terminal_has_every_step_of_every_tracker(training: Training) -> None:
     columns = "name,status,count(metrics.loss),metrics.loss"
     stores = [str(training.root / store) for store in _STORES]
-    terminal = Terminal(["open", *stores, "--columns", columns], size=(100, 45))
-    # wandb writes a step when the next one begins.
-    begun = {**dict.fromkeys(_RUNS, 1), "by-wandb": 0}
-    terminal.until(lambda text: {name: count for name, (count, _) in counts(text).items()} == begun)
-    assert terminal.text.count("▶ running") >= len(_RUNS)
-
-    training.go_on()
-    # It is seen while it goes on, and not only at its end.
-    terminal.until(lambda text: all(1 < counts(text)[run][0] < _STEPS for run in ("by-mlflow", "by-csv")))
-    terminal.until(lambda text: {count for count, _ in counts(text).values()} == {_STEPS})
-    terminal.until(lambda text: text.count("✔ finished") == 2, 90)  # plain directories do not say how they ended
-    last = f"{training.logged()['loss'][-1]:.4g}"
-    assert {name: value.rstrip("0") for name, (_, value) in counts(terminal.text).items()} == dict.fromkeys(
-        _RUNS, last.rstrip("0")
-    )
-    terminal.press("q")
-    terminal.child.expect(pexpect.EOF)
+    with Terminal(["open", *stores, "--columns", columns], size=(100, 45)) as terminal:
+        terminal.until(have(1))
+        assert terminal.text.count("▶ running") >= len(_RUNS)
+        training.go_on()
+        terminal.until(have(_STEPS // 2))  # it is seen while it goes on, and not only at its end
+        training.go_on()
+        terminal.until(lambda text: {count for count, _ in counts(text).values()} == {_STEPS})
+        terminal.until(lambda text: text.count("✔ finished") == 2, 90)  # plain directories do not say how they ended
+        last = f"{training.logged()['loss'][-1]:.4g}"
+        assert {name: value.rstrip("0") for name, (_, value) in counts(terminal.text).items()} == dict.fromkeys(
+            _RUNS, last.rstrip("0")
+        )
+        terminal.quit()
 
 
 async def test_curves_have_every_point_of_every_tracker(training: Training) -> None:
@@ -111,9 +118,11 @@ async def test_curves_have_every_point_of_every_tracker(training: Training) -> N
             await settle(pilot)
             await pilot.press(*["space"] * len(_RUNS))  # marking goes down a row
             training.go_on()
+            training.go_on()
             await until(pilot, lambda: training.has_ended)
             truth = training.logged()
-            keys = [SeriesKey(*run, metric) for run in app.main.marks.runs for metric in truth if app.main is not None]
+            assert app.main is not None
+            keys = [SeriesKey(*run, metric) for run in app.main.marks.runs for metric in truth]
             assert len(keys) == 2 * len(_RUNS)
             histories = workspace.histories
             await until(pilot, lambda: all(histories.points(key).height >= _STEPS for key in keys))

@@ -10,6 +10,7 @@ from textual.widgets import OptionList
 from tests.tui.conftest import Opened, settle, text_of, until
 from tests.tui.test_app import main_of
 from tui_runs.conditions import Order
+from tui_runs.tui.runs_view import RunsView
 from tui_runs.tui.saved_views import ViewStore
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.screens.views import ViewsScreen
@@ -59,6 +60,17 @@ class TestViews:
             assert not screen.below.comparing.differing_only
             assert screen.query_one(FilterBar).field.value == "cifar"
 
+    async def test_names_are_taken_as_a_person_means_them(self, opened: Opened) -> None:
+        columns = ("name", "batch_size", "trend", "nonsense", "metrics.to_come")
+        typed = RunsView(columns=columns, sort=(Order("age"), Order("x")))
+        async with opened(view=typed) as pilot:
+            view = main_of(pilot).view
+            assert view.columns == ("name", "params.batch_size", "trend", "metrics.to_come")
+            assert view.sort == (Order("age_s"),)
+            told = " ".join(one.message for one in pilot.app._notifications)
+            assert "nonsense" in told
+            assert "metrics.to_come" in told
+
     async def test_deleted(self, opened: Opened) -> None:
         async with opened() as pilot:
             await views_screen(pilot)
@@ -74,7 +86,7 @@ class TestViews:
             store.directory.mkdir(parents=True)
             (store.directory / "x.toml").write_text(
                 "columns = ['name', 'params.[b]gone']\nsort = ['metrics.val/loss:asc']\n"
-                "marks = [{source = 'a', run_id = 'b'}]\n"
+                "marks = [{source = 'a', run_id = 'b'}]\npane = 'of a later version'\n"
             )
             await views_screen(pilot)
             await pilot.press("enter")
@@ -82,6 +94,7 @@ class TestViews:
             await settle(pilot)
             assert main_of(pilot).view.columns == ("name",)
             assert main_of(pilot).view.sort == (Order("metrics.val/loss"),)
+            assert main_of(pilot).below.pane == "charts"
             said = [notification.message for notification in pilot.app._notifications]
             assert any("params.[b]gone" in message for message in said)
             assert any("1 of the marked runs" in message for message in said)

@@ -32,6 +32,13 @@ def test_nothing_is_known_before_the_first_and_the_last_holds_on():
     np.testing.assert_array_equal(found, [math.nan, 100, 500, 500])
 
 
+def test_what_has_no_time_is_nowhere():
+    nan = math.nan
+    found = as_of(np.array([nan, 3.0, nan, 0.5]), np.array([1.0, nan, 2.0, nan]), np.array([10.0, 99, 20, 98]))
+    np.testing.assert_array_equal(found, [nan, 20, nan, nan])
+    np.testing.assert_array_equal(as_of(np.array([1.0]), np.array([nan]), np.array([5.0])), [nan])
+
+
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 

@@ -48,6 +48,18 @@ def test_short_runs_at_every_x_that_one_of_them_has(runs, spread):
         assert (band.middle[place], band.low[place], band.high[place]) == pytest.approx((mean, low, high), abs=1e-6)
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(RUN, min_size=1, max_size=4), st.tuples(st.floats(-1, 31), st.floats(-1, 31)).map(sorted))
+def test_a_part_reaches_to_its_edges_also_between_points(runs, limits):
+    band = band_of([series(run) for run in runs], Spread.RANGE, 100, tuple(limits))
+    assert {*limits, *(step for run in runs for step in run if limits[0] <= step <= limits[1])} == set(band.x.tolist())
+    for place, x in enumerate(band.x.tolist()):
+        values = [value for run in runs if (value := value_at(run, x)) is not None]
+        assert band.curves[place] == len(values)
+        if values:
+            assert (band.low[place], band.high[place]) == pytest.approx((min(values), max(values)), abs=1e-6)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(RUN, min_size=1, max_size=5), st.sampled_from(Spread), st.floats(-1, 31))
 def test_at_one_x(runs, spread, x):

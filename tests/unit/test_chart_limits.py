@@ -131,3 +131,10 @@ def test_anything_may_be_typed(form: LimitsForm) -> None:
         except FieldError:
             continue
         assert isinstance(state, ChartState)
+
+
+@pytest.mark.parametrize("end", [4e11, -4e11, 1e300])
+def test_a_zoom_beyond_the_calendar_is_left_as_it_was(end: float) -> None:
+    state = ChartState(zoom=Zoom(*sorted((0.0, end))))
+    known = asked(state, "time", tuple(sorted((0.0, 2 * end))))
+    assert read(written(known, ""), known, NOW) == state

@@ -62,3 +62,13 @@ VALUES = st.none() | st.integers() | st.text() | LISTS | st.dictionaries(st.text
 @given(st.dictionaries(st.sampled_from(SETTINGS), VALUES))
 def test_anything_may_stand_in_a_file(settings: dict[str, object]) -> None:
     assert isinstance(from_settings(settings), ChartState)
+
+
+def test_a_number_of_any_length_may_stand_in_a_file() -> None:
+    assert from_settings({"zoom": [0, 10**400], "y_limits": {"loss": [-(10**400), 1]}}) == ChartState()
+
+
+def test_a_smoothing_that_would_take_for_ever_is_as_at_the_beginning() -> None:
+    assert from_settings({"smoothing": "gaussian:2000"}) == from_settings({"smoothing": "mean:1e300"}) == ChartState()
+    wide = ChartState(smoothing=Smoothing(Kind.MEAN, 1_000_001))
+    assert from_settings(to_settings(wide)) == wide

@@ -60,6 +60,13 @@ def test_a_zoom_at_the_end_goes_on_with_the_curves_and_another_holds_still():
     assert within.limits((0, 1400)) == (250, 750)
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_a_zoom_at_the_end_stays_within_a_run_that_is_shorter(log):
+    at_end = ChartState(log_x=log, zoom=Zoom(1000, 10_000, at_end=True))
+    assert at_end.limits((1, 500)) == pytest.approx((50, 500) if log else (1, 500))
+    assert at_end.limits((200, 500)) == pytest.approx((200, 500))
+
+
 def test_half_of_x_is_as_far_as_the_curves_go():
     assert ChartState(zoom=Zoom(100, math.inf)).limits(WHOLE) == (100, 1000)
     assert ChartState(zoom=Zoom(-math.inf, 100)).limits(WHOLE) == (0, 100)

@@ -15,7 +15,6 @@ from rich.color import Color, ColorSystem
 from tui_runs.analysis.chart_choices import Spread
 from tui_runs.drawing import (
     ASCII,
-    BLOCKS,
     BRAILLE,
     DASHES,
     FEW_COLOURS,
@@ -26,13 +25,13 @@ from tui_runs.drawing import (
     Ribbon,
     Series,
     blended,
-    chart_area,
     colour_slot,
     count_undrawn,
     draw_chart,
     run_looks,
     sparkline,
 )
+from tui_runs.drawing.colours import DARK_COLOURS, LIGHT_COLOURS
 from tui_runs.tui.themes import DARK, LIGHT
 
 BLUE, ORANGE = RUN_COLOURS[:2]
@@ -46,6 +45,10 @@ def curve(x, y, colour=BLUE, dash=0):
 
 def drawn(*args, **others):
     return draw_chart(*args, **others).lines
+
+
+def area_of(*args, **others):
+    return draw_chart(*args, **others).area
 
 
 def plain(lines):
@@ -102,7 +105,7 @@ AXES = st.builds(
     symlog_y=st.booleans(),
     ignore_outliers=st.booleans(),
 )
-GLYPHS = st.sampled_from([BRAILLE, BLOCKS, HALVES, ASCII])
+GLYPHS = st.sampled_from([BRAILLE, HALVES, ASCII])
 
 
 class TestSize:
@@ -143,7 +146,7 @@ class TestSize:
         axes = Axes(log_x=log, log_y=log)
         lines, area = (
             drawn([curve(values, values)], 60, 12, axes),
-            chart_area([curve(values, values)], 60, 12, axes),
+            area_of([curve(values, values)], 60, 12, axes),
         )
         columns, rows = zip(*dots_of(lines, area.left), strict=True)
         assert (min(columns), max(columns)) == (0, area.columns * 2 - 1)
@@ -167,7 +170,7 @@ class TestDots:
         axes = Axes(x_limits=(0, 1000), y_limits=(-50, 50))
         x = [value for x, _ in points for value in (x, x)]
         y = [value for _, y in points for value in (y, NAN)]
-        lines, area = drawn([curve(x, y)], 70, 13, axes), chart_area([], 70, 13, axes)
+        lines, area = drawn([curve(x, y)], 70, 13, axes), area_of([], 70, 13, axes)
         dots = dots_of(lines, area.left)
         places = {expected(*point, (0, 1000), (-50, 50), area.columns * 2, area.rows * 4) for point in points}
         assert dots <= {(column, row) for place in places for column, row in _around(place)}
@@ -182,7 +185,7 @@ class TestDots:
     def test_a_line_covers_the_way_between_its_points_and_nothing_else(self, points, width, height):
         axes = Axes(x_limits=(0, 100), y_limits=(-50, 50))
         x, y = zip(*points, strict=True)
-        lines, area = drawn([curve(x, y)], width, height, axes), chart_area([], width, height, axes)
+        lines, area = drawn([curve(x, y)], width, height, axes), area_of([], width, height, axes)
         across, down = area.columns * 2, area.rows * 4
         at = np.linspace(0, len(x) - 1, 6000)
         way_x, way_y = np.interp(at, range(len(x)), x), np.interp(at, range(len(x)), y)
@@ -198,7 +201,7 @@ class TestDots:
 
     def test_a_curve_is_one_dot_thick(self):
         lines = drawn([curve(range(200), np.arange(200) / 7)], 60, 12, Axes())
-        area = chart_area([curve(range(200), np.arange(200) / 7)], 60, 12, Axes())
+        area = area_of([curve(range(200), np.arange(200) / 7)], 60, 12, Axes())
         assert len(dots_of(lines, area.left)) == area.columns * 2
 
     def test_a_gap_breaks_the_line(self):
@@ -218,7 +221,7 @@ class TestDots:
     def test_curves_that_share_a_cell_show_all_dots_in_the_colour_of_the_last(self):
         axes = Axes(x_limits=(0, 1), y_limits=(0, 1))
         rising, falling = curve([0, 1], [0, 1], BLUE), curve([0, 1], [1, 0], ORANGE)
-        both, area = drawn([rising, falling], 41, 12, axes), chart_area([], 41, 12, axes)
+        both, area = drawn([rising, falling], 41, 12, axes), area_of([], 41, 12, axes)
         alone = [dots_of(drawn([one], 41, 12, axes), area.left) for one in (rising, falling)]
         assert dots_of(both, area.left) == alone[0] | alone[1]
         shared = {(c // 2, r // 4) for c, r in alone[0]} & {(c // 2, r // 4) for c, r in alone[1]}
@@ -231,11 +234,6 @@ class TestDots:
         dots = dots_of(drawn([curve(np.cos(circle), np.sin(circle))], 40, 20, Axes()), 5)
         by_column = {column: [row for c, row in dots if c == column] for column, _ in dots}
         assert all(max(by_column[column]) - min(by_column[column]) > 20 for column in range(10, 60))
-
-    def test_quarter_blocks(self):
-        text = "".join(plain(drawn([curve([0, 1, 2, 3], [0, 3, 1, 2])], 40, 8, Axes(), glyphs=BLOCKS)))
-        assert not any(0x2800 <= ord(character) < 0x2900 for character in text)
-        assert set(text) & set("▘▝▖▗▀▄▌▐▚▞")
 
     def test_dashes_leave_dots_out_and_stand_still(self):
         x = np.arange(300)
@@ -263,7 +261,7 @@ class TestHonesty:
         y[20], y[100], y[150] = NAN, INF, -INF
         lines, area = (
             plain(drawn([curve(range(200), y)], 60, 10, Axes())),
-            chart_area([curve(range(200), y)], 60, 10, Axes()),
+            area_of([curve(range(200), y)], 60, 10, Axes()),
         )
         assert [lines[row].find(mark) for row, mark in ((8, "×"), (0, "▲"), (8, "▼"))] == [
             area.column_of(x) for x in (20, 100, 150)
@@ -288,13 +286,47 @@ class TestHonesty:
         zoomed = draw_chart([curve(range(1000), y)], 60, 12, Axes(ignore_outliers=True, x_limits=(400, 600)))
         assert zoomed.outliers == 1
 
+    @pytest.mark.parametrize("log_y", [False, True])
+    def test_a_zoom_between_two_points_shows_the_line_there(self, log_y):
+        limits, axes = (1200, 1800), Axes(x_limits=(1200, 1800), log_y=log_y)
+        whole = curve([0, 1000, 2000], [7, 1, 3])
+        area = area_of([whole], 60, 12, axes)
+        assert (area.y.low, area.y.high, area.x.low, area.x.high) == (1, 3, *limits)
+        columns = {column for column, _ in dots_of(drawn([whole], 60, 12, axes), area.left)}
+        assert columns == set(range(area.columns * 2))
+        back = curve([2000, 1000, 0], [3, 1, 7])
+        assert area_of([back], 60, 12, axes).y == area.y
+        apart = [curve([0, 1000], [7, 1]), curve([2000, 2500], [3, 4])]
+        assert area_of(apart, 60, 12, axes).y is None
+        assert area_of([curve([0, 1000, 1500, 2000], [7, 1, NAN, 3])], 60, 12, axes).y is None
+
+    def test_bands_leave_outliers_out_and_count_them_too(self):
+        y = np.sin(np.arange(1000.0))
+        y[500] = 1e6
+        members = [Series(np.arange(1000.0), values) for values in (y, np.cos(np.arange(1000.0)))]
+        band = Ribbon(members, Spread.RANGE, BLUE, ORANGE)
+        drawing = draw_chart([], 60, 12, Axes(ignore_outliers=True), ribbons=[band])
+        assert drawing.area.y.high < 4
+        assert drawing.outliers == 1
+
+    @pytest.mark.parametrize(
+        ("x", "y", "undrawn"),
+        [([0, 1], [-1, 1], (0, 0, 1)), ([0, 1], [NAN, 1], (1, 0, 0)), ([0, -1, 2], [1, 1, -1], (0, 0, 3))],
+    )
+    def test_a_point_is_counted_once(self, x, y, undrawn):
+        assert count_undrawn([curve(x, y)], Axes(log_x=True, log_y=True)) == undrawn
+
+    def test_what_has_no_logarithm_is_no_outlier_as_well(self):
+        y = np.concatenate((np.linspace(1, 2, 1000), [-1, 0, 1e9]))
+        assert draw_chart([curve(range(1003), y)], 60, 12, Axes(log_y=True, ignore_outliers=True)).outliers == 1
+
     def test_what_is_behind_gives_way(self):
         x = np.arange(400)
         raw = Curve(Series(x.astype(float), np.sin(x / 30) + np.cos(x * 7) / 9), "#445566", behind=True)
         smooth = curve(x, np.sin(x / 30))
         axes = Axes(x_limits=(0, 400), y_limits=(-1.2, 1.2))
         both, alone = drawn([smooth, raw], 60, 12, axes), drawn([smooth], 60, 12, axes)
-        area = chart_area([smooth], 60, 12, axes)
+        area = area_of([smooth], 60, 12, axes)
         assert dots_of(alone, area.left) < dots_of(both, area.left)
         for column, row in dots_of(alone, area.left):
             assert colour_of(both, row // 4, area.left + column // 2) == BLUE
@@ -381,7 +413,7 @@ class TestAxes:
     @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(20, 120), st.integers(6, 30))
     def test_a_y_tick_stands_in_the_row_of_its_value(self, low, span, width, height):
         axes = Axes(x_limits=(0, 1), y_limits=(low, low + span))
-        area = chart_area([], width, height, axes)
+        area = area_of([], width, height, axes)
         for row, label in area.y_ticks:
             value = _value(label)
             lines = drawn([curve([0, 1], [value, value])], width, height, axes)
@@ -394,12 +426,12 @@ class TestAxes:
     def test_an_infinite_end_is_as_far_as_the_points_go(self, y, end, below, log):
         limits = (end, INF) if below else (-INF, end)
         x = np.arange(len(y))
-        scale = chart_area([curve(x, y)], 60, 12, Axes(y_limits=limits, log_y=log)).y
+        scale = area_of([curve(x, y)], 60, 12, Axes(y_limits=limits, log_y=log)).y
         shown = [value for value in y if value > 0 or not log]
         if not shown:
             return
         if log and end <= 0:
-            assert scale == chart_area([curve(x, y)], 60, 12, Axes(log_y=True)).y
+            assert scale == area_of([curve(x, y)], 60, 12, Axes(log_y=True)).y
         elif scale.only is None:
             assert (scale.low, scale.high) == ((end, max(shown)) if below else (min(shown), end))
         else:
@@ -438,12 +470,12 @@ class TestAxes:
     def test_area_tells_x_from_column_and_back(self):
         curves = [curve([10, 30, 1000], [1, 2, 3])]
         for axes in (Axes(), Axes(log_x=True), Axes(x_limits=(20, 500))):
-            area = chart_area(curves, 50, 8, axes)
+            area = area_of(curves, 50, 8, axes)
             for column in range(area.left, 50):
                 assert area.column_of(area.x_at(column)) == column
             assert area.column_of(area.x.high * 1.01) is None
-        assert chart_area([], 50, 8, Axes()).x_at(9) is None
-        assert chart_area([], 5, 8, Axes()) is None
+        assert area_of([], 50, 8, Axes()).x_at(9) is None
+        assert area_of([], 5, 8, Axes()) is None
 
 
 class TestSparkline:
@@ -529,22 +561,34 @@ class TestColours:
         assert blended("#ffffff", "#000000", 0.5) == "#808080"
 
     def test_readable_on_dark_and_on_light(self):
-        for colour in RUN_COLOURS:
-            light = _luminance(colour) + 0.05
-            # WCAG 2.2, 1.4.11: graphics need a contrast of 3.
-            assert light / (_luminance(DARK.background) + 0.05) >= 3
-            assert (_luminance(LIGHT.background) + 0.05) / light >= 3
+        # WCAG 2.2, 1.4.11: graphics need a contrast of 3.
+        for colours, least in ((RUN_COLOURS, 3.8), (DARK_COLOURS, 4.5)):
+            for colour in colours:
+                assert (_luminance(colour) + 0.05) / (_luminance(DARK.background) + 0.05) >= least
+        for colours, least in ((RUN_COLOURS, 3.0), (LIGHT_COLOURS, 3.2)):
+            for colour in colours:
+                assert (_luminance(LIGHT.background) + 0.05) / (_luminance(colour) + 0.05) >= least
 
-    def test_told_apart_by_colour_blind_eyes(self):
-        for place, one in enumerate(RUN_COLOURS):
-            for other in RUN_COLOURS[place + 1 :]:
-                for eye in EYES:
-                    assert np.linalg.norm(_oklab(one, eye) - _oklab(other, eye)) > 0.058
+    @pytest.mark.parametrize(("colours", "least"), [(RUN_COLOURS, 0.074), (DARK_COLOURS, 0.11), (LIGHT_COLOURS, 0.11)])
+    def test_told_apart_by_colour_blind_eyes(self, colours, least):
+        for one, other in itertools.combinations(colours, 2):
+            for eye in EYES:
+                assert np.linalg.norm(_oklab(one, eye) - _oklab(other, eye)) >= least
+
+    @given(st.lists(st.uuids().map(str), min_size=1, max_size=20, unique=True))
+    def test_a_run_has_the_same_of_the_eight_on_every_ground(self, runs):
+        plain = run_looks(runs)
+        for ground, colours in (("dark", DARK_COLOURS), ("light", LIGHT_COLOURS)):
+            looks = run_looks(runs, ground=ground)
+            assert [(colours.index(colour), dash) for colour, dash in looks] == [
+                (RUN_COLOURS.index(colour), dash) for colour, dash in plain
+            ]
 
 
 def test_a_chart_needs_neither_plotext_nor_textual():
     code = (
-        "import sys, tui_runs.drawing as d; d.warm_up()\n"
+        "import sys, numpy as np, tui_runs.drawing as d; line = d.Series(np.arange(9.0), np.arange(9.0))\n"
+        "d.draw_chart([d.Curve(line, '#808080')], 40, 10, d.Axes())\n"
         "print({name.partition('.')[0] for name in sys.modules} & {'plotext', 'textual', 'polars', 'tsdownsample'})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

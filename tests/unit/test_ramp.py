@@ -41,11 +41,12 @@ def test_every_one_is_seen_and_no_two_are_alike(dark):
     assert least_difference(colours) > 0.03
 
 
-def test_few_colours():
-    colours = ramp(system=ColorSystem.STANDARD)
-    for vision in VISIONS:
-        lights = [light(colour, vision) for colour in colours]
-        assert lights == sorted(lights)
+@pytest.mark.parametrize("dark", [True, False])
+@pytest.mark.parametrize("vision", VISIONS)
+def test_few_colours(dark, vision):
+    contrasts = [contrast(colour, GROUNDS[dark], vision) for colour in ramp(dark=dark, system=ColorSystem.STANDARD)]
+    assert contrasts == sorted(contrasts)
+    assert contrasts[-1] > 4
 
 
 def test_layers_from_the_back():

@@ -175,3 +175,33 @@ def test_parsed(text, label):
 def test_not_parsed(text):
     with pytest.raises(UsageError, match="no way to smooth"):
         parse_smoothing(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("mean:1e300", "no window"),
+        ("mean:1000003", "no window"),
+        ("mean:20", "no window"),
+        ("mean:2.5", "no window"),
+        ("gaussian:100.1", "too wide"),
+        ("gaussian:2000", "too wide"),
+        ("gaussian:1e300", "too wide"),
+    ],
+)
+def test_what_would_take_for_ever_or_say_what_it_is_not(text, why):
+    with pytest.raises(UsageError, match=why) as raised:
+        parse_smoothing(text)
+    assert raised.value.remedy
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_step_of_the_keys_can_be_written_and_read(kind):
+    strength = Smoothing(kind, 1e-9).of_kind(kind) if kind is not Kind.NONE else Smoothing()
+    for _ in range(LEVELS):
+        assert parse_smoothing(f"{strength.kind.value}:{strength.strength:g}") == strength
+        strength = strength.stronger(1)
+
+
+def test_the_widest_mean_is_called_by_its_window():
+    assert parse_smoothing("mean:1000001").label == "mean of 1000001"
