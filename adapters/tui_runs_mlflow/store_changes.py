@@ -70,6 +70,8 @@ class StoreFollower(FileFollower):
         self._mended: set[str] = set()
         self._revisit: set[str] = set()
         self._fresh: dict[str, float] = {}
+        self._running: list[str] | None = None
+        """Where runs are running; None where that is to be looked up: among thousands it takes milliseconds."""
         self._series: dict[str, dict[str, MetricSeries]] = {}
         self._folders: dict[str, list[str]] = {}
         self._tries: dict[str, int] = {}
@@ -176,7 +178,9 @@ class StoreFollower(FileFollower):
 
     def _close_runs(self, looked_at: frozenset[str]) -> set[str]:
         close = {path for run_id in looked_at if (path := self._directories.get(run_id))}
-        running = [path for path, known in list(self._known.items()) if known.running and known.run_id]
+        if self._running is None:
+            self._running = [path for path, known in list(self._known.items()) if known.running and known.run_id]
+        running = self._running
         if len(running) > _CLOSE_LIMIT:
             running.sort(key=last_activity, reverse=True)
         now = time.monotonic()
@@ -246,6 +250,8 @@ class StoreFollower(FileFollower):
             if run.meta is None and before is not None and self._directories.get(before.run_id or "") == directory:
                 now.run_id, now.running = before.run_id, before.running  # broken, but still shown as it was
             now.metrics_size += sum(one.offset for one in own)
+            if before is None or (before.running, before.run_id) != (now.running, now.run_id):
+                self._running = None
             self._known[directory] = now
             mended |= before.problem_uris - now.problem_uris if before else frozenset()
             if before is None or not now.shows_as(before):
@@ -277,7 +283,7 @@ class StoreFollower(FileFollower):
 
     def _forget(self, directory: str, run: RunRead | None) -> list[str]:
         """Take a run off the books; its id, if it was shown there."""
-        known = self._known.pop(directory, None)
+        known, self._running = self._known.pop(directory, None), None
         if run is not None and run.meta is not None:  # deleted in the store: its meta.yaml may bring it back
             self._known[directory] = known_run(run)
             self._known[directory].run_id = None

@@ -24,7 +24,7 @@ SLICE_SECONDS = 0.003
 """CPU time of one piece of the safety net: it must not hold up the thread that draws."""
 NET_SECONDS = 2.0
 """Pause between two pieces, at least."""
-NET_SHARE, POLL_SHARE, ASKED_SHARE = 0.0015, 0.01, 0.1
+NET_SHARE, POLL_SHARE, ASKED_SHARE = 0.001, 0.01, 0.1
 """Of a core, at most: the safety net; polling for want of events; polling because it was asked for."""
 LONGEST_HOLD = 30.0
 """Pause at most because a look took long without working: a file server that hung once is looked at again soon."""

@@ -16,14 +16,14 @@ FOCUS_SECONDS: Final = 0.5
 """After so long a changed focus is seen, or that the source is gone, at the latest."""
 LOOK_SECONDS: Final = 2.0
 """After so long everything is looked at again, though nothing happened; at least."""
-LOOK_SHARE, LOOK_TIME_SHARE = 1 / 400, 1 / 10
+LOOK_SHARE, LOOK_TIME_SHARE = 1 / 800, 1 / 10
 """Of one core, and of the time, that looking at everything may take; slow files take much time and little of a core."""
 LONGEST_HOLD: Final = 120.0
 """Pause at most because a look took long without working: a file server that hung once is looked at again soon."""
 RETRY_SECONDS: Final = 0.2
 """After so long what was in the writing is looked at again."""
-REST: Final = 9.0
-"""Times what reading took: while all logs without a pause, reading takes a tenth of a core, and bursts collapse."""
+REST: Final = 19.0
+"""Times what reading took: while all logs without a pause, reading takes a twentieth of a core, and bursts collapse."""
 LONGEST_REST: Final = 1.0
 
 
