@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ class Terminal:
         size: columns and lines.
         cwd: where it runs; here unless told.
         env: variables that it has besides.
+        shell: start it from a shell that can stop it and have it go on.
     """
 
     def __init__(
@@ -33,6 +35,8 @@ class Terminal:
         size: tuple[int, int] = (160, 45),
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        *,
+        shell: bool = False,
     ) -> None:
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
@@ -44,14 +48,18 @@ class Terminal:
             "PYTHONPATH": str(ROOT),
             **(env or {}),
         }
+        command = [sys.executable, "-m", "tui_runs", *arguments]
+        program = ["bash", "--norc", "--noprofile", "-i"] if shell else command
         self.child = pexpect.spawn(
-            sys.executable,
-            ["-m", "tui_runs", *arguments],
+            program[0],
+            program[1:],
             dimensions=(size[1], size[0]),
             cwd=cwd,
             env=environment,
             timeout=60,
         )
+        if shell:
+            self.press(f"{shlex.join(command)}\r")
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -111,3 +112,21 @@ def test_what_cannot_be_opened_ends_before_the_screen_is_taken(tmp_path: Path) -
     assert terminal.child.exitstatus == 2
     assert "does not exist" in said
     assert "\x1b[?1049h" not in said
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="only a shell stops a program and has it go on")
+def test_back_from_the_shell_all_is_painted_anew(writer: tuple[Path, Callable[[int, float], None]]) -> None:
+    parts = ("tui-runs", "filter", "alpha-run", "gamma-run", "Charts", "quit")
+    with Terminal(["open", str(writer[0])], shell=True) as terminal:
+        terminal.until(lambda text: all(part in text for part in parts))
+        terminal.press("\x1a")
+        terminal.until(lambda text: "Stopped" in text)
+        terminal.screen.reset()
+        terminal.press("fg\r")
+        terminal.until(lambda text: all(part in text for part in parts))
+        terminal.press("q")
+        terminal.child.expect_exact("\x1b[?1049l")  # it gives the screen back
+        terminal.press("exit $?\r")
+        terminal.child.expect(pexpect.EOF)
+        terminal.child.close()
+        assert terminal.child.exitstatus == 0

@@ -74,6 +74,7 @@ class TuiRunsApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+q", "quit", "quit", id="app.quit", tooltip="Leave"),
         Binding("ctrl+c", "quit", "quit", show=False, priority=True, id="app.interrupt", tooltip="Leave"),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True, id="app.suspend"),
         Binding("ctrl+p", "command_palette", "commands", show=False, priority=True, id="app.palette"),
     ]
 
@@ -128,6 +129,8 @@ class TuiRunsApp(App[int]):
         for reader in (*self._readers, self._histories, self._details):
             reader.start()
         self.health.start()
+        # Back from the shell, or from another program, the terminal shows nothing of ours.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         if self._own_keys:
             self.set_keymap(self._own_keys)
         if self.problems:
