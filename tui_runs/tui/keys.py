@@ -190,6 +190,7 @@ MAIN: Final = (
     Key("store.problems", "p", "problems", "problems", "What could not be read, and what to do about it", True),
     Key("app.theme", "ctrl+t", "theme", "theme", "Dark or light", shown="^t"),
     Key("app.palette", "ctrl+p", "app.command_palette", "commands", "Find a command by its name", True, "^p"),
+    Key("app.suspend", "ctrl+z", "app.suspend_process", "suspend", "Back to the shell; fg comes back here", shown="^z"),
     Key("app.help", "question_mark", "help", "help", "All keys", True, "?"),
     Key("app.quit", "q,ctrl+q", "app.quit", "quit", "Leave", True),
 )

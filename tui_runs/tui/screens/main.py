@@ -53,7 +53,7 @@ class MainScreen(FigureActions):
 
     AUTO_FOCUS = ""  # when a dialog closes over charts alone, the hidden filter must not get the keys
     BINDINGS: ClassVar[list[BindingType]] = [
-        key.binding for key in keys.MAIN if key.action not in ("mark", "sort", "app.quit", "app.command_palette")
+        key.binding for key in keys.MAIN if key.action not in ("mark", "sort") and not key.action.startswith("app.")
     ]
     app: TuiRunsApp
 
