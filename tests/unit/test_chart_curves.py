@@ -65,6 +65,18 @@ class TestCurves:
         histories.forget("s", ["r"])
         assert points() is None
 
+    def test_points_as_they_were_are_kept_by_no_other_axis(self) -> None:
+        histories = Histories()
+        curves, key = Curves(histories), SeriesKey(*RUN, "loss")
+        give(histories, "loss", [3, 2, 1])
+        for x in (XAxis.STEP, XAxis.RELATIVE, XAxis.TIME):
+            assert curves.series(key, x, "", Smoothing(Kind.EMA, 0.5)) is not None
+        before = [weakref.ref(one.raw) for one in curves._kept[key].values()]
+        give(histories, "loss", [0.5])
+        assert curves.series(key, XAxis.STEP, "", Smoothing()) is not None
+        assert [one() for one in before] == [None] * 3
+        assert curves._points == 4 + curves_module._OVERHEAD
+
     def test_many_short_curves_are_not_kept_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(curves_module, "_POINTS_KEPT", 10_000)
         histories = Histories()

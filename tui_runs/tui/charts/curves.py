@@ -54,7 +54,7 @@ class Curves:
 
     def __init__(self, histories: Histories) -> None:
         self._histories = histories
-        self._kept: OrderedDict[tuple[SeriesKey, XAxis, str], _Prepared] = OrderedDict()
+        self._kept: OrderedDict[SeriesKey, dict[Over, _Prepared]] = OrderedDict()
         self._points = 0
 
     def series(self, key: SeriesKey, x: XAxis, x_metric: str, smoothing: Smoothing) -> Series | None:
@@ -73,17 +73,21 @@ class Curves:
         over = self._histories.points(key._replace(metric=x_metric)) if x is XAxis.METRIC else None
         if points.is_empty() or (over is not None and over.is_empty()):
             return None
-        place = (key, x, x_metric)
+        kept = self._kept.setdefault(key, {})
+        self._kept.move_to_end(key)
+        if any(one.made_of[0]() is not points for one in kept.values()):
+            self._points -= _points_of(kept)  # over another x it would keep the points as they were, and not be drawn
+            kept.clear()
+        place = (x, x_metric)
         frames = [points] if over is None else [points, over]
-        prepared = self._kept.get(place)
+        prepared = kept.get(place)
         if prepared is None or any(was() is not now for was, now in zip(prepared.made_of, frames, strict=True)):
             from tui_runs.analysis.alignment import positions  # noqa: PLC0415  imports numpy
             from tui_runs.drawing import Series  # noqa: PLC0415
 
-            self._points += len(points) - (len(prepared.raw) if prepared is not None else -_OVERHEAD)
+            self._points += 0 if prepared is not None else len(points) + _OVERHEAD
             raw = Series(positions(points, x, over), points["value"].to_numpy())
-            prepared = self._kept[place] = _Prepared([ref(frame) for frame in frames], raw)
-        self._kept.move_to_end(place)
+            prepared = kept[place] = _Prepared([ref(frame) for frame in frames], raw)
         if not smoothing:
             return prepared.raw
         smooth_one = prepared.smoothed.get(smoothing)
@@ -98,7 +102,11 @@ class Curves:
     def tidy(self, shown: int) -> None:
         """Drop what was not looked at for longest, if there is much; the last `shown` curves stay."""
         while self._points > _POINTS_KEPT and len(self._kept) > shown:
-            self._points -= len(self._kept.popitem(last=False)[1].raw) + _OVERHEAD
+            self._points -= _points_of(self._kept.popitem(last=False)[1])
+
+
+def _points_of(kept: Mapping[Over, _Prepared]) -> int:
+    return sum(len(one.raw) + _OVERHEAD for one in kept.values())
 
 
 def make_axes(state: ChartState, drawn: Drawn, limits: Span | None) -> Axes:
