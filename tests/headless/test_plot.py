@@ -89,7 +89,7 @@ class TestCharts:
         points = b"%d nan 0\n%d inf 1\n%d -1 2\n%d 1 3\n%d 2 4\n" % tuple(START + at for at in range(5))
         made.put_run(RUN, metrics={"loss": points})
         found = run("plot", RUN[:8], "-s", tmp_path / "mlruns", "--log-y", "--smooth", "mean:3", "--log-x")
-        assert found.stdout.splitlines()[0] == "loss  1 NaN · 1 ±∞ · 2 ≤ 0 · step · log x · log y · mean of 3"
+        assert found.stdout.splitlines()[0] == "loss  1 NaN · 1 ±∞ · 1 ≤ 0 · step · log x · log y · mean of 3"
 
     def test_colours_where_they_are_wanted(self, run, curves, monkeypatch):
         monkeypatch.setenv("FORCE_COLOR", "1")

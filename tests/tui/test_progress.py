@@ -305,6 +305,8 @@ class TestLooks:
 
         async def follow(pilot: Pilot[int]) -> None:
             await settle(pilot)
+            main_of(pilot).update_soon("table")  # speed and time left are told from the points that have come since
+            await settle(pilot)
             for key in ("down", *keys):
                 await pilot.press(key)
                 await settle(pilot)
