@@ -22,8 +22,8 @@ LONGEST_HOLD: Final = 120.0
 """Pause at most because a look took long without working: a file server that hung once is looked at again soon."""
 RETRY_SECONDS: Final = 0.2
 """After so long what was in the writing is looked at again."""
-REST: Final = 19.0
-"""Times what reading took: while all logs without a pause, reading takes a twentieth of a core, and bursts collapse."""
+REST: Final = 24.0
+"""Times what reading took: while all logs without a pause, reading takes 4 % of a core, and bursts collapse."""
 LONGEST_REST: Final = 1.0
 
 

@@ -12,8 +12,8 @@ from textual.timer import Timer
 
 FOR_USER: Final = 1.0
 """Rest for what the user does, in times of what painting takes: a held key takes half a core at most."""
-FOR_DATA: Final = 3.0
-"""The same for what the stores say: a quarter of a core, and keys find the thread free."""
+FOR_DATA: Final = 4.0
+"""The same for what the stores say: a fifth of a core, and keys find the thread free."""
 _LEAST_SECONDS: Final = 0.03
 _MOST_SECONDS: Final = 0.5
 
