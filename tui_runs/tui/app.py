@@ -263,7 +263,7 @@ class TuiRunsApp(App[int]):
         """The user's command for alerts failed; said once for each way in which it does."""
         if message.problem not in self.problems:
             self.problems.append(message.problem)
-            self.notify(message.problem.what, title="Alert", severity="warning", markup=False)
+            self.notify(printable(message.problem.what), title="Alert", severity="warning", markup=False)
         self._update("status")
 
     def on_reader_failed(self, message: ReaderFailed) -> None:

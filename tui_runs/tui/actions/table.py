@@ -12,6 +12,7 @@ from textual.screen import Screen
 from tui_runs.analysis.columns import split_aggregate, with_aggregate
 from tui_runs.analysis.reproduction import reproducing_line
 from tui_runs.conditions import Condition, Order
+from tui_runs.display import printable
 from tui_runs.frames.catalog import Column, RunKey
 from tui_runs.tui.grouping import members_of
 from tui_runs.tui.runs_view import RunsView
@@ -153,7 +154,7 @@ class TableActions(Screen[None]):
         if metric is not None:
             self.look(self.view.turned(metric))
             way = self.view.direction(f"metrics.{metric}") or "neither way"
-            self.notify(f"{metric}: {way} is better", markup=False)
+            self.notify(f"{printable(metric)}: {way} is better", markup=False)
             self.update_soon("below")
 
     def metric_under_cursor(self) -> str | None:
@@ -178,7 +179,7 @@ class TableActions(Screen[None]):
             self.notify("The tracker did not note how this run was started.", severity="warning")
             return
         self.app.copy_to_clipboard(line)
-        self.notify(line, title="Copied", markup=False)
+        self.notify(printable(line), title="Copied", markup=False)
 
     # --- columns --------------------------------------------------------------------------------------------------
 
