@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import polars as pl
 import pytest
 from textual.pilot import Pilot
@@ -11,13 +9,13 @@ from textual.pilot import Pilot
 from tests.tui.conftest import Opened, settle, text_of
 from tests.tui.test_charts import drag, press
 from tests.tui.test_snapshots import Compare, app, pressing  # noqa: F401  a fixture
-from tui_runs.frames.catalog import Catalog
 from tui_runs.tui.actions import figures as figures_actions
 from tui_runs.tui.app import TuiRunsApp
 from tui_runs.tui.figures.state import FigureKind, FigureState
 from tui_runs.tui.screens.main import MainScreen
 from tui_runs.tui.view_state import capture, restore
 from tui_runs.tui.widgets import figure_view
+from tui_runs.tui.widgets.figure_view import FigureView
 from tui_runs.tui.widgets.figures_pane import FiguresPane
 
 SIZES = pytest.mark.parametrize("size", [(160, 45), (120, 32), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -300,21 +298,19 @@ class TestLive:
             assert pane_of(pilot).drawn is after
 
     async def test_params_are_cut_out_a_few_at_a_time(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(figure_view, "_CUT_SECONDS", 0.0)
-        asked = []
-        wide = Catalog.wide
+        monkeypatch.setattr(figure_view, "_CUT_SECONDS", 0.0)  # one a turn
+        turns = []
+        cut_on = FigureView._cut_on
 
-        def noted(self: Catalog, columns: Sequence[str]) -> pl.DataFrame:
-            asked.append([name for name in columns if name.startswith("params.") and name not in self._columns])
-            return wide(self, columns)
+        def noted(self: FigureView) -> None:
+            turns.append(self)
+            cut_on(self)
 
+        monkeypatch.setattr(FigureView, "_cut_on", noted)
         async with opened() as pilot:
-            pilot.app.workspace.catalog._columns.clear()
-            monkeypatch.setattr(Catalog, "wide", noted)
             await press(pilot, "7")
             assert pane_of(pilot).drawn.choices
-            assert sum(map(len, asked)) > 3
-            assert max(map(len, asked)) == 1
+            assert len(turns) >= len(pane_of(pilot).drawn.choices) - 1
 
     async def test_no_runs_with_a_metric(self, opened: Opened) -> None:
         async with opened() as pilot:
