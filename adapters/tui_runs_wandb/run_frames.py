@@ -13,7 +13,7 @@ from tui_runs.adapter import Problem, RunBatch
 from tui_runs.display import encodable
 from tui_runs.schema import METRICS, PARAMS, RUNS, TAGS, TIME, empty
 from tui_runs_wandb.keys import Keys
-from tui_runs_wandb.points import NO_TIME, Totals
+from tui_runs_wandb.points import NO_TIME, YEAR_10000, Totals
 from tui_runs_wandb.run_dir import RunDir
 from tui_runs_wandb.run_log import RunLog
 from tui_runs_wandb.run_state import RunState
@@ -182,4 +182,4 @@ def _known(text: str | None) -> str | None:
 
 def _in_range(moment: int | None) -> int | None:
     """A time in microseconds that Python's datetime can hold too."""
-    return moment if moment is not None and moment != NO_TIME and 0 <= moment < 253_402_300_800_000_000 else None
+    return moment if moment is not None and moment != NO_TIME and 0 <= moment < YEAR_10000 * 1e6 else None

@@ -230,22 +230,24 @@ class TestParts:
             frame = pilot.app.workspace.catalog.wide(["params.optimizer"])
             assert main_of(pilot).table.frame.height == (frame["params.optimizer"] == words[0]).sum()
 
+    async def hold(self, pilot: Pilot[int]) -> tuple[int, int]:
+        """Drag along the first axis with the mouse, the button still down; where that began."""
+        pane = await self.start(pilot)
+        column, top = pane.drawn.area.columns[0], pane.drawn.area.top + 1
+        await pilot.mouse_down(FiguresPane, offset=(column + 1, top))
+        await drag(pilot, pane, (column + 1, top + 5))
+        return column, top
+
     async def test_with_the_mouse(self, opened: Opened) -> None:
         async with opened() as pilot:
-            pane = await self.start(pilot)
-            column, top = pane.drawn.area.columns[0], pane.drawn.area.top + 1
-            await pilot.mouse_down(FiguresPane, offset=(column + 1, top))
-            await drag(pilot, pane, (column + 1, top + 5))
+            column, top = await self.hold(pilot)
             await pilot.mouse_up(FiguresPane, offset=(column + 1, top + 5))
             await settle(pilot)
             assert main_of(pilot).view.where.startswith("params.lr between ")
 
     async def test_a_button_that_was_let_go_outside_of_the_terminal(self, opened: Opened) -> None:
         async with opened() as pilot:
-            pane = await self.start(pilot)
-            column, top = pane.drawn.area.columns[0], pane.drawn.area.top + 1
-            await pilot.mouse_down(FiguresPane, offset=(column + 1, top))
-            await drag(pilot, pane, (column + 1, top + 5))
+            column, top = await self.hold(pilot)
             await pilot.hover(FiguresPane, offset=(column + 1, top + 9))
             await settle(pilot)
             assert pilot.app.mouse_captured is None

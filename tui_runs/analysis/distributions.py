@@ -18,14 +18,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from tui_runs.analysis.arrays import Floats, Integers
 from tui_runs.analysis.ordering import as_numbers
 
 _WHISKER: Final = 1.5
-
-Floats = npt.NDArray[np.float64]
 
 
 class Measured(NamedTuple):
@@ -156,7 +154,7 @@ class Histogram(NamedTuple):
 
     edges: Floats
     """One more than there are bins, growing; twice the same where all values are one."""
-    counts: npt.NDArray[np.int64]
+    counts: Integers
     """By bin; a value on an edge belongs to the bin above, the greatest to the last."""
 
 

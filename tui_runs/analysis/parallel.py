@@ -14,20 +14,18 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from tui_runs.analysis.arrays import Floats, Integers
 from tui_runs.analysis.association import associations
 from tui_runs.analysis.columns import Kind, kind_of, split_aggregate
 from tui_runs.analysis.direction import Direction
-from tui_runs.analysis.distributions import Floats, numbers_or_words
+from tui_runs.analysis.distributions import numbers_or_words
 from tui_runs.analysis.ordering import as_numbers
 from tui_runs.analysis.query_text import column_text, value_text
 
 _DECADES: Final = 2
 """Numbers that span no more powers of ten than this have a linear axis."""
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from tui_runs.frames.progress import GOING_ON
 from tui_runs.machine.owners import RunClaim
 from tui_runs.machine.paths import local_path
 from tui_runs.machine.watch import MachineWatch
@@ -21,7 +22,8 @@ _IDLE_SECONDS: Final = 5.0
 """Not asked for so long, the thread lets go of the GPUs' driver."""
 _MOST_RUNS: Final = 500
 """Runs that a process is looked for among; the newest, if there are more."""
-_GOING_ON: Final = ("running", "stale", "unknown")
+_PERHAPS_GOING_ON: Final = (*GOING_ON, "unknown")
+"""A process may be of a run whose tracker does not say how it fares."""
 
 
 class MachineSampler(Worker):
@@ -90,7 +92,7 @@ def run_claims(runs: pl.DataFrame) -> tuple[RunClaim, ...]:
     Args:
         runs: schema RUNS.
     """
-    going_on = runs.filter(pl.col("status").is_in(_GOING_ON)).sort("started", descending=True, nulls_last=True)
+    going_on = runs.filter(pl.col("status").is_in(_PERHAPS_GOING_ON)).sort("started", descending=True, nulls_last=True)
     columns = ("source", "run_id", "uri", "host", "user", "command", "started")
     return tuple(
         RunClaim(
